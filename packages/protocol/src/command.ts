@@ -1,0 +1,21 @@
+import type { z } from 'zod';
+import type { ErrorCode } from './errors.js';
+import type { RateClass } from './limits.js';
+
+/** Who may call: anybody, only a connection that has not logged in, or only one that has. */
+export type Access = 'anyone' | 'stranger' | 'user';
+
+/** One request of the control protocol, declared once: the server's handlers, the client's calls and the docs follow. */
+export interface Command<P extends z.ZodType = z.ZodType, R extends z.ZodType = z.ZodType> {
+  readonly access: Access;
+  readonly rate: RateClass;
+  readonly params: P;
+  readonly result: R;
+  /** What it may answer besides the errors that every command has. */
+  readonly errors: readonly ErrorCode[];
+  readonly doc: string;
+}
+
+export function command<P extends z.ZodType, R extends z.ZodType>(declaration: Command<P, R>): Command<P, R> {
+  return declaration;
+}

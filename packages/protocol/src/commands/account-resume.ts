@@ -1,0 +1,12 @@
+import { z } from 'zod';
+import { command } from '../command.js';
+import { nameSchema, resumeTokenSchema } from '../values.js';
+
+export const accountResume = command({
+  access: 'stranger',
+  rate: 'store',
+  doc: 'Logs an enrolled device in again, without its password; takes over from its broken connection.',
+  params: z.object({ token: resumeTokenSchema }),
+  result: z.object({ user: nameSchema }),
+  errors: ['TOKEN_INVALID'],
+});

@@ -1,0 +1,18 @@
+import { z } from 'zod';
+import { command } from '../command.js';
+
+export const serverHello = command({
+  access: 'anyone',
+  rate: 'light',
+  doc: 'Agrees on the protocol version; a client asks this first.',
+  params: z.object({ protocol: z.int(), agent: z.string().max(100) }),
+  result: z.object({
+    protocol: z.int(),
+    agent: z.string(),
+    /** The UDP port that answers STUN Binding, on the host of this connection. */
+    stunPort: z.int(),
+    /** How often each side pings; after two intervals of silence the connection is gone. */
+    pingIntervalMs: z.number(),
+  }),
+  errors: ['VERSION_UNSUPPORTED', 'SERVER_FULL', 'SERVER_SHUTDOWN'],
+});

@@ -1,0 +1,35 @@
+import { z } from 'zod';
+import { introductionSchema, nameSchema } from './values.js';
+
+interface Event<P extends z.ZodType = z.ZodType> {
+  readonly params: P;
+  readonly doc: string;
+}
+
+function event<P extends z.ZodType>(params: P, doc: string): Event<P> {
+  return { params, doc };
+}
+
+const user = z.object({ peer: nameSchema });
+
+/** Every notification from the server to a client by its JSON-RPC method name. */
+export const events = {
+  'server.ping': event(z.object({}), 'Shows that the connection lives.'),
+  'server.shutdown': event(z.object({}), 'The server is about to end; come back later.'),
+  'server.replaced': event(z.object({}), 'The account was resumed on another connection; this one is closed.'),
+  'session.incoming': event(user, 'A user calls; answer with session.answer.'),
+  'session.cancelled': event(user, 'The caller has given up, or did not wait longer.'),
+  'session.closed': event(
+    z.object({ peer: nameSchema, reason: z.enum(['ended', 'NO_PATH', 'PEER_LOST', 'KEY_CHANGED']) }),
+    'The other side has ended the session.',
+  ),
+  'room.joined': event(
+    z.object({ room: nameSchema, user: nameSchema, introduction: introductionSchema.nullable() }),
+    'A user entered a room you are in; null for one that came back and says the connection with you still stands.',
+  ),
+  'room.left': event(
+    z.object({ room: nameSchema, user: nameSchema, reason: z.enum(['left', 'lost']) }),
+    'A user left a room you are in, or has been out of the server’s reach for too long.',
+  ),
+  'room.closed': event(z.object({ room: nameSchema }), 'The owner closed a room you are in; you are out of it.'),
+} as const;

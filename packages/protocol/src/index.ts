@@ -1,0 +1,56 @@
+/** The protocols of Parley, declared once: control (client with server) and what peers say inside the transport. */
+export { ByteReader, ByteWriter, MalformedError } from './byte-codec.js';
+export { command, type Access, type Command } from './command.js';
+export { commands } from './commands/index.js';
+export {
+  isEventName,
+  isMethod,
+  protocolVersion,
+  type EventName,
+  type EventParams,
+  type Method,
+  type Params,
+  type Result,
+  type ServerEvent,
+} from './control.js';
+export {
+  errorFacts,
+  errorTable,
+  exitCodeOf,
+  exitCodes,
+  isErrorCode,
+  ParleyError,
+  type ErrorCode,
+  type ErrorFacts,
+  type Fault,
+} from './errors.js';
+export { events } from './events.js';
+export {
+  describeIssue,
+  errorLine,
+  notificationLine,
+  parseRequest,
+  parseServerLine,
+  requestIdOf,
+  requestLine,
+  resultLine,
+  type RequestId,
+  type RpcReply,
+  type RpcRequest,
+} from './json-rpc.js';
+export { limits, rates, type RateClass } from './limits.js';
+export { LineDecoder } from './line-decoder.js';
+export {
+  decodeMessageRecord,
+  decodePeerFrame,
+  encodeByeFrame,
+  encodeMessageRecord,
+  encodeReceiptFrame,
+  encodeTextFrame,
+  messageHashBytes,
+  messageIdBytes,
+  textProblem,
+  type MessageRecord,
+  type PeerFrame,
+} from './peer-message.js';
+export { idSchema, namePattern, type Candidate, type Introduction } from './values.js';

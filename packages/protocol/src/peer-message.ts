@@ -1,0 +1,151 @@
+/**
+ * What two devices say to each other inside the encrypted transport, one frame a transport message:
+ *
+ *     text     0x01, then the message record
+ *     receipt  0x02, id (16)                the device of the sender of this frame holds that message
+ *     bye      0x03                         the sender leaves the conversation; nothing follows
+ *
+ * A message record, hashed whole for `previous` of the sender's next one:
+ *
+ *     id (16) · conversation (16) · sender (varint length, UTF-8) · seq (varint) · at (varint, ms since 1970)
+ *     · previous (32) · body kind (1: text) · body (the rest)
+ */
+import { ByteReader, ByteWriter, MalformedError } from './byte-codec.js';
+import { limits } from './limits.js';
+import { namePattern } from './values.js';
+
+export const messageIdBytes = 16;
+export const messageHashBytes = 32;
+
+export interface MessageRecord {
+  readonly id: Uint8Array;
+  /** The session or the room's opening that it belongs to. */
+  readonly conversation: Uint8Array;
+  readonly sender: string;
+  /** 1 for the sender's first message in this conversation, then without gaps. */
+  readonly seq: number;
+  /** The sender's clock, milliseconds since 1970. */
+  readonly at: number;
+  /** Hash of the sender's previous record in this conversation; zeros in the first. */
+  readonly previous: Uint8Array;
+  readonly text: string;
+}
+
+export type PeerFrame =
+  | { readonly type: 'text'; readonly record: Uint8Array; readonly message: MessageRecord }
+  | { readonly type: 'receipt'; readonly id: Uint8Array }
+  | { readonly type: 'bye' };
+
+const frameTypes = { text: 1, receipt: 2, bye: 3 } as const;
+const bodyText = 1;
+
+const encoder = new TextEncoder();
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+export function encodeMessageRecord(message: MessageRecord): Uint8Array {
+  const sender = encoder.encode(message.sender);
+  return new ByteWriter()
+    .bytes(exactly(message.id, messageIdBytes))
+    .bytes(exactly(message.conversation, messageIdBytes))
+    .varint(sender.length)
+    .bytes(sender)
+    .varint(message.seq)
+    .varint(message.at)
+    .bytes(exactly(message.previous, messageHashBytes))
+    .u8(bodyText)
+    .bytes(encoder.encode(message.text))
+    .finish();
+}
+
+export function encodeTextFrame(record: Uint8Array): Uint8Array {
+  return new ByteWriter().u8(frameTypes.text).bytes(record).finish();
+}
+
+export function encodeReceiptFrame(id: Uint8Array): Uint8Array {
+  return new ByteWriter().u8(frameTypes.receipt).bytes(exactly(id, messageIdBytes)).finish();
+}
+
+export function encodeByeFrame(): Uint8Array {
+  return new ByteWriter().u8(frameTypes.bye).finish();
+}
+
+/**
+ * Decodes one frame from a peer.
+ * @returns undefined for a frame type that this version does not know, which is to be passed over.
+ * @throws MalformedError when the bytes break the format or a limit.
+ */
+export function decodePeerFrame(bytes: Uint8Array): PeerFrame | undefined {
+  const reader = new ByteReader(bytes);
+  switch (reader.u8()) {
+    case frameTypes.text: {
+      const record = reader.rest();
+      return { type: 'text', record, message: decodeMessageRecord(record) };
+    }
+    case frameTypes.receipt: {
+      const id = reader.bytes(messageIdBytes);
+      atEnd(reader);
+      return { type: 'receipt', id };
+    }
+    case frameTypes.bye:
+      atEnd(reader);
+      return { type: 'bye' };
+    default:
+      return undefined;
+  }
+}
+
+export function decodeMessageRecord(record: Uint8Array): MessageRecord {
+  const reader = new ByteReader(record);
+  const id = reader.bytes(messageIdBytes);
+  const conversation = reader.bytes(messageIdBytes);
+  const sender = decodeUtf8(reader.bytes(reader.varint()));
+  if (!namePattern.test(sender)) throw new MalformedError('the sender is no name');
+  const seq = reader.varint();
+  if (seq === 0) throw new MalformedError('sequence numbers begin with 1');
+  const at = reader.varint();
+  if (at > maxClockMs) throw new MalformedError('the clock is out of range');
+  const previous = reader.bytes(messageHashBytes);
+  if (reader.u8() !== bodyText) throw new MalformedError('unknown kind of body');
+  const text = decodeUtf8(reader.rest());
+  if (textProblem(text)) throw new MalformedError('the text breaks a rule');
+  return { id, conversation, sender, seq, at, previous, text };
+}
+
+/** The largest time that a Date can show (ECMA-262, 21.4.1.1). */
+const maxClockMs = 8.64e15;
+
+// C0 but tab and line feed, DEL, C1
+const controlCharacters = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/;
+
+/** Why a text cannot be sent, in words, or undefined when it can. */
+export function textProblem(text: string): string | undefined {
+  if (text === '') return 'a text cannot be empty';
+  if (!text.isWellFormed()) return 'the text is no valid Unicode';
+  if (controlCharacters.test(text)) return 'the text holds control characters';
+  // A UTF-16 unit makes one to three bytes: most texts need no encoding to be judged.
+  if (text.length > limits.textBytes || (text.length * 3 > limits.textBytes && byteLength(text) > limits.textBytes)) {
+    return `the text is longer than ${String(limits.textBytes)} bytes`;
+  }
+  return undefined;
+}
+
+function byteLength(text: string): number {
+  return encoder.encode(text).length;
+}
+
+function decodeUtf8(bytes: Uint8Array): string {
+  try {
+    return utf8.decode(bytes);
+  } catch (cause) {
+    throw new MalformedError('not UTF-8', { cause });
+  }
+}
+
+function exactly(bytes: Uint8Array, length: number): Uint8Array {
+  if (bytes.length !== length) throw new RangeError(`expected ${String(length)} bytes, not ${String(bytes.length)}`);
+  return bytes;
+}
+
+function atEnd(reader: ByteReader): void {
+  if (reader.remaining > 0) throw new MalformedError('bytes behind the end');
+}

@@ -1,0 +1,53 @@
+import { z } from 'zod';
+import { limits } from './limits.js';
+
+/** Names of users and rooms: compared as typed, lower case only. */
+export const namePattern = /^[a-z0-9][a-z0-9_-]{1,31}$/;
+
+export const nameSchema = z.string().regex(namePattern);
+
+/** A name that is only looked up: whatever cannot exist is answered like whatever does not. */
+export const lookupNameSchema = z.string().max(256);
+
+/** Looked at by the password rules of the server, which answer PASSWORD_INVALID. */
+export const passwordSchema = z.string();
+
+const base64Of32Bytes = z.string().regex(/^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$/);
+
+/** An X25519 public key, base64. */
+export const deviceKeySchema = base64Of32Bytes;
+
+/** 16 random bytes in hexadecimal: names a session, a room's opening, or an introduction. */
+export const idSchema = z.string().regex(/^[0-9a-f]{32}$/);
+
+export const resumeTokenSchema = base64Of32Bytes;
+
+/** One address where a device may be reached over UDP. */
+export const candidateSchema = z.object({
+  kind: z.enum(['host', 'reflexive']),
+  address: z.union([z.ipv4(), z.ipv6()]),
+  port: z.int().min(1).max(65_535),
+});
+export type Candidate = z.infer<typeof candidateSchema>;
+
+export const candidatesSchema = z.array(candidateSchema).max(limits.candidates);
+
+/** What the server tells each of two devices about the other, so that they can talk directly. */
+export const introductionSchema = z.object({
+  id: idSchema,
+  peer: nameSchema,
+  deviceKey: deviceKeySchema,
+  /** Pre-shared key of this introduction, base64: authorises the handshake, is not relied on for secrecy. */
+  psk: base64Of32Bytes,
+  /** Who sends the first handshake message. */
+  role: z.enum(['initiator', 'responder']),
+  candidates: candidatesSchema,
+});
+export type Introduction = z.infer<typeof introductionSchema>;
+
+/** Lists come in pages: names after `after`, and `next` to go on from, or null at the end. */
+export const pageParams = {
+  after: lookupNameSchema.optional(),
+  limit: z.int().min(1).max(limits.pageNames).optional(),
+};
+export const pageNext = z.string().nullable();
