@@ -1,0 +1,126 @@
+/** What a Parley client can do: the surface that the terminal, bots and tests share. */
+
+/** Who may start a session with this user: anyone who calls while it is free, after a question, or nobody. */
+export type AcceptPolicy = 'auto' | 'ask' | 'never';
+
+/** How what is said reaches the other device. */
+export type Path = 'direct';
+
+/** Every wait can be given up; it then rejects with the code ABORTED. */
+export interface CallOptions {
+  readonly signal?: AbortSignal;
+}
+
+export interface MessageEvent {
+  readonly event: 'message';
+  readonly from: string;
+  /** The room it was said in, or null in a session. */
+  readonly room: string | null;
+  readonly text: string;
+  readonly id: string;
+  /** The sender's sequence number in this conversation, from 1. */
+  readonly seq: number;
+  /** The sender's clock, ISO 8601. */
+  readonly at: string;
+}
+
+/** What became of a message, once for each device it was meant for. */
+export interface ReceiptEvent {
+  readonly event: 'receipt';
+  readonly id: string;
+  readonly to: string;
+  /** `delivered`: the other device has it. `failed`: it will not be tried again. */
+  readonly state: 'delivered' | 'failed';
+}
+
+/** `ended` by either user; the others are error codes. */
+export type SessionEndReason = 'ended' | 'NO_PATH' | 'PEER_LOST' | 'KEY_CHANGED' | 'DECLINED' | 'CANCELLED';
+
+/** On both sides. `incoming` begins a call to us; `closed` ends a session, or a call that was not taken. */
+export interface SessionEvent {
+  readonly event: 'session';
+  readonly peer: string;
+  readonly state: 'incoming' | 'opened' | 'closed';
+  readonly reason?: SessionEndReason;
+}
+
+/** Somebody else joined or left the room we are in, or (without `user`) it was closed for all. */
+export interface RoomEvent {
+  readonly event: 'room';
+  readonly room: string;
+  readonly state: 'joined' | 'left' | 'closed';
+  readonly user?: string;
+}
+
+export interface ServerStateEvent {
+  readonly event: 'server';
+  readonly state: 'lost' | 'back' | 'shutdown';
+}
+
+export type ClientEvent = MessageEvent | ReceiptEvent | SessionEvent | RoomEvent | ServerStateEvent;
+
+/** Something a person should read, which no script needs: a key pinned at first contact, a member without a path. */
+export interface Notice {
+  readonly level: 'info' | 'warning';
+  readonly text: string;
+}
+
+export interface ConversationStatus {
+  readonly kind: 'user' | 'room';
+  readonly name: string;
+  readonly path: Path;
+  /** Smoothed round trip, milliseconds; in a room the largest of its members; null before the first measurement. */
+  readonly rttMs: number | null;
+}
+
+export interface Status {
+  /** `host:port`, or null when not connected. */
+  readonly server: string | null;
+  readonly user: string | null;
+  readonly conversation: ConversationStatus | null;
+}
+
+export interface ConnectedServer {
+  /** `host:port` */
+  readonly server: string;
+  /** SHA-256 of the certificate, as `openssl x509 -noout -fingerprint -sha256` prints it; null without TLS. */
+  readonly fingerprint: string | null;
+  /** True when the certificate was seen, and pinned, for the first time. */
+  readonly firstContact: boolean;
+}
+
+/** All failures are ParleyErrors. One conversation at a time: `open` and `enter` first leave the one that is open. */
+export interface ParleyClient {
+  /** @param server `host`, `host:port` or `[IPv6]:port`; the port is 7420 unless told. */
+  connect(server: string, options?: CallOptions): Promise<ConnectedServer>;
+  register(name: string, password: string, options?: CallOptions): Promise<{ user: string }>;
+  login(name: string, password: string, options?: CallOptions): Promise<{ user: string }>;
+  users(options?: CallOptions): Promise<{ name: string; online: boolean }[]>;
+  connectedUsers(options?: CallOptions): Promise<{ name: string }[]>;
+  rooms(options?: CallOptions): Promise<{ name: string; owner: string; members: number }[]>;
+  roomMembers(room: string, options?: CallOptions): Promise<{ room: string; members: string[] }>;
+  open(peer: string, options?: CallOptions): Promise<{ peer: string; path: Path }>;
+  enter(room: string, options?: CallOptions): Promise<{ room: string; owner: string; members: string[] }>;
+  /** Takes the text for sending to everyone in the conversation; receipts tell what becomes of it. */
+  send(text: string): { id: string };
+  /** Waits (a bounded time) until what was sent is confirmed, then ends the session or leaves the room. */
+  leave(options?: CallOptions): Promise<void>;
+  closeRoom(room: string, options?: CallOptions): Promise<void>;
+  /** Takes the call of `caller`, or of whoever is calling. */
+  accept(options?: CallOptions): Promise<{ peer: string; path: Path }>;
+  decline(options?: CallOptions): Promise<{ peer: string }>;
+  /** Accepts the changed key of a user, or the changed certificate of a server (`host:port`). */
+  trust(subject: string): Promise<{ trusted: string; fingerprint: string }>;
+  status(): Status;
+  /** A short text that names a user's pinned key, for colours and comparison; null when none is pinned. */
+  keyOf(user: string): string | null;
+  /** Ends what is open and leaves the server. */
+  disconnect(options?: CallOptions): Promise<void>;
+  /** Disconnects, closes the UDP socket and gives the profile free. Safe to call twice. */
+  close(): Promise<void>;
+  /** Calls back for every event, in order, until the returned function is called. */
+  onEvent(listener: (event: ClientEvent) => void): () => void;
+  onNotice(listener: (notice: Notice) => void): () => void;
+  /** The events from now on, as an iterator; holds at most 10,000 that nobody has read, then drops the oldest. */
+  events(options?: CallOptions): AsyncIterableIterator<ClientEvent>;
+}
