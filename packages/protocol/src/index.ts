@@ -53,4 +53,5 @@ export {
   type MessageRecord,
   type PeerFrame,
 } from './peer-message.js';
+export { printable } from './printable.js';
 export { idSchema, namePattern, type Candidate, type Introduction } from './values.js';

@@ -1,0 +1,42 @@
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { printable } from './printable.js';
+
+describe('printable', () => {
+  it('keeps ordinary text of any language, also beyond the basic plane', () => {
+    const text = 'Grüße, 你好, שלום, 👩‍👩‍👧 ~!@#\\';
+    expect(printable(text)).toBe(text);
+  });
+
+  it.each([
+    ['\u001b[31mred', '\\u{1b}[31mred'],
+    ['\u001b]0;title\u0007', '\\u{1b}]0;title\\u{7}'],
+    ['a\r\nb\tc\0', 'a\\u{d}\\u{a}b\\u{9}c\\u{0}'],
+    ['\u007f\u0080\u009b\u009f', '\\u{7f}\\u{80}\\u{9b}\\u{9f}'],
+    ['\u061c\u200e\u200f', '\\u{61c}\\u{200e}\\u{200f}'],
+    ['\u202a\u202b\u202c\u202d\u202e', '\\u{202a}\\u{202b}\\u{202c}\\u{202d}\\u{202e}'],
+    ['\u2066\u2067\u2068\u2069', '\\u{2066}\\u{2067}\\u{2068}\\u{2069}'],
+    ['\u2028\u2029', '\\u{2028}\\u{2029}'],
+    ['\ud800x\udfff', '\\u{d800}x\\u{dfff}'],
+  ])('shows %j as %s', (text, shown) => {
+    expect(printable(text)).toBe(shown);
+  });
+
+  it('leaves neither the characters before nor those behind a range out', () => {
+    expect(printable(' ~\u00a0\u061b\u200d\u2010\u2027\u202f\u2065\u206a')).toBe(
+      ' ~\u00a0\u061b\u200d\u2010\u2027\u202f\u2065\u206a',
+    );
+  });
+
+  it('gives well-formed text without any such character, whatever comes in, and changes it only once', () => {
+    const hostile = fc.string({ unit: fc.integer({ min: 0, max: 0xffff }).map((unit) => String.fromCharCode(unit)) });
+    fc.assert(
+      fc.property(hostile, (text) => {
+        const shown = printable(text);
+        expect(shown.isWellFormed()).toBe(true);
+        expect(shown).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/);
+        expect(printable(shown)).toBe(shown);
+      }),
+    );
+  });
+});
