@@ -43,7 +43,6 @@ export { LineDecoder } from './line-decoder.js';
 export {
   decodeMessageRecord,
   decodePeerFrame,
-  encodeByeFrame,
   encodeMessageRecord,
   encodeReceiptFrame,
   encodeTextFrame,

@@ -3,7 +3,6 @@
  *
  *     text     0x01, then the message record
  *     receipt  0x02, id (16)                the device of the sender of this frame holds that message
- *     bye      0x03                         the sender leaves the conversation; nothing follows
  *
  * A message record, hashed whole for `previous` of the sender's next one:
  *
@@ -33,10 +32,9 @@ export interface MessageRecord {
 
 export type PeerFrame =
   | { readonly type: 'text'; readonly record: Uint8Array; readonly message: MessageRecord }
-  | { readonly type: 'receipt'; readonly id: Uint8Array }
-  | { readonly type: 'bye' };
+  | { readonly type: 'receipt'; readonly id: Uint8Array };
 
-const frameTypes = { text: 1, receipt: 2, bye: 3 } as const;
+const frameTypes = { text: 1, receipt: 2 } as const;
 const bodyText = 1;
 
 const encoder = new TextEncoder();
@@ -65,10 +63,6 @@ export function encodeReceiptFrame(id: Uint8Array): Uint8Array {
   return new ByteWriter().u8(frameTypes.receipt).bytes(exactly(id, messageIdBytes)).finish();
 }
 
-export function encodeByeFrame(): Uint8Array {
-  return new ByteWriter().u8(frameTypes.bye).finish();
-}
-
 /**
  * Decodes one frame from a peer.
  * @returns undefined for a frame type that this version does not know, which is to be passed over.
@@ -83,12 +77,9 @@ export function decodePeerFrame(bytes: Uint8Array): PeerFrame | undefined {
     }
     case frameTypes.receipt: {
       const id = reader.bytes(messageIdBytes);
-      atEnd(reader);
+      if (reader.remaining > 0) throw new MalformedError('bytes behind the end');
       return { type: 'receipt', id };
     }
-    case frameTypes.bye:
-      atEnd(reader);
-      return { type: 'bye' };
     default:
       return undefined;
   }
@@ -144,8 +135,4 @@ function decodeUtf8(bytes: Uint8Array): string {
 function exactly(bytes: Uint8Array, length: number): Uint8Array {
   if (bytes.length !== length) throw new RangeError(`expected ${String(length)} bytes, not ${String(bytes.length)}`);
   return bytes;
-}
-
-function atEnd(reader: ByteReader): void {
-  if (reader.remaining > 0) throw new MalformedError('bytes behind the end');
 }

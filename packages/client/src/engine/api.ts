@@ -101,12 +101,15 @@ export interface ParleyClient {
   roomMembers(room: string, options?: CallOptions): Promise<{ room: string; members: string[] }>;
   open(peer: string, options?: CallOptions): Promise<{ peer: string; path: Path }>;
   enter(room: string, options?: CallOptions): Promise<{ room: string; owner: string; members: string[] }>;
-  /** Takes the text for sending to everyone in the conversation; receipts tell what becomes of it. */
-  send(text: string): { id: string };
+  /**
+   * Takes the text for sending to everyone in the conversation; receipts tell what becomes of it. Settles at once,
+   * unless more is waiting to go out than the network takes: then as soon as there is room.
+   */
+  send(text: string, options?: CallOptions): Promise<{ id: string }>;
   /** Waits (a bounded time) until what was sent is confirmed, then ends the session or leaves the room. */
   leave(options?: CallOptions): Promise<void>;
   closeRoom(room: string, options?: CallOptions): Promise<void>;
-  /** Takes the call of `caller`, or of whoever is calling. */
+  /** Takes the call of whoever is calling. */
   accept(options?: CallOptions): Promise<{ peer: string; path: Path }>;
   decline(options?: CallOptions): Promise<{ peer: string }>;
   /** Accepts the changed key of a user, or the changed certificate of a server (`host:port`). */

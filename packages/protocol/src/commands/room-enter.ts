@@ -9,6 +9,8 @@ export const roomEnter = command({
   doc: 'Enters a room, or opens it as its owner when there is none of that name; introduces the newcomer to each member.',
   params: z.object({
     room: z.string(),
+    /** After a reconnect: the opening this device was in; UNKNOWN_ROOM when it was closed meanwhile. */
+    id: idSchema.optional(),
     /** After a reconnect: members that this device still has a connection with, who need no new introduction. */
     linked: z.array(nameSchema).max(limits.roomMembers).optional(),
   }),
@@ -20,5 +22,5 @@ export const roomEnter = command({
     members: z.array(nameSchema),
     introductions: z.array(introductionSchema),
   }),
-  errors: ['NAME_INVALID', 'ROOM_FULL', 'ROOM_LIMIT'],
+  errors: ['NAME_INVALID', 'ROOM_FULL', 'ROOM_LIMIT', 'UNKNOWN_ROOM'],
 });
