@@ -104,9 +104,13 @@ export interface ParleyClient {
   /**
    * Takes the text for sending to everyone in the conversation; receipts tell what becomes of it. Settles at once,
    * unless more is waiting to go out than the network takes: then as soon as there is room.
+   * `to`: the users it goes to, each of whom gets one receipt event; empty in a room with nobody else.
    */
-  send(text: string, options?: CallOptions): Promise<{ id: string }>;
-  /** Waits (a bounded time) until what was sent is confirmed, then ends the session or leaves the room. */
+  send(text: string, options?: CallOptions): Promise<{ id: string; to: readonly string[] }>;
+  /**
+   * Waits (a bounded time) until what was sent is confirmed, then ends the session or leaves the room. What is not
+   * confirmed by then gets its receipt as failed before this settles; so it is with `disconnect` and `close`.
+   */
   leave(options?: CallOptions): Promise<void>;
   closeRoom(room: string, options?: CallOptions): Promise<void>;
   /** Takes the call of whoever is calling. */
