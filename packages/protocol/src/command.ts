@@ -6,8 +6,8 @@ import type { RateClass } from './limits.js';
 export type Access = 'anyone' | 'stranger' | 'user';
 
 /** One request of the control protocol, declared once: the server's handlers, the client's calls and the docs follow. */
-export interface Command<P extends z.ZodType = z.ZodType, R extends z.ZodType = z.ZodType> {
-  readonly access: Access;
+export interface Command<P extends z.ZodType = z.ZodType, R extends z.ZodType = z.ZodType, A extends Access = Access> {
+  readonly access: A;
   readonly rate: RateClass;
   readonly params: P;
   readonly result: R;
@@ -16,6 +16,8 @@ export interface Command<P extends z.ZodType = z.ZodType, R extends z.ZodType = 
   readonly doc: string;
 }
 
-export function command<P extends z.ZodType, R extends z.ZodType>(declaration: Command<P, R>): Command<P, R> {
+export function command<P extends z.ZodType, R extends z.ZodType, A extends Access>(
+  declaration: Command<P, R, A>,
+): Command<P, R, A> {
   return declaration;
 }
