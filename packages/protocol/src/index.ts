@@ -39,7 +39,7 @@ export {
   type RpcRequest,
 } from './json-rpc.js';
 export { limits, rates, type RateClass } from './limits.js';
-export { LineDecoder } from './line-decoder.js';
+export { LineDecoder, type DecodedLine } from './line-decoder.js';
 export {
   decodeMessageRecord,
   decodePeerFrame,

@@ -1,3 +1,6 @@
+/** A decoded line, or what was wrong with the one in its place. */
+export type DecodedLine = { readonly line: string } | { readonly problem: 'too-long' | 'not-utf8' };
+
 /**
  * Cuts a byte stream into lines ended by LF or CRLF and decodes each as UTF-8. Holds at most one line of `maxBytes`.
  * Whole lines are decoded, never chunks, so a character split between two reads is safe.
@@ -17,7 +20,7 @@ export class LineDecoder {
    * Takes bytes in, gives the lines they complete, without their ends. A line that is too long is reported once, as
    * soon as that is certain, and its rest is skipped; one that is no UTF-8 is reported in its place.
    */
-  *push(bytes: Uint8Array): Generator<{ line: string } | { problem: 'too-long' | 'not-utf8' }> {
+  *push(bytes: Uint8Array): Generator<DecodedLine> {
     let start = 0;
     while (start < bytes.length) {
       const end = bytes.indexOf(0x0a, start);
@@ -42,12 +45,12 @@ export class LineDecoder {
   }
 
   /** At the end of the stream: what came after the last line end, if anything. */
-  *end(): Generator<{ line: string } | { problem: 'too-long' | 'not-utf8' }> {
+  *end(): Generator<DecodedLine> {
     if (this.#heldBytes > 0) yield this.#take();
     this.#skipping = false;
   }
 
-  #take(): { line: string } | { problem: 'too-long' | 'not-utf8' } {
+  #take(): DecodedLine {
     const line = joined(this.#held, this.#heldBytes);
     this.#drop();
     const length = line.at(-1) === 0x0d ? line.length - 1 : line.length;

@@ -4,7 +4,7 @@
  *     text     0x01, then the message record
  *     receipt  0x02, id (16)                the device of the sender of this frame holds that message
  *
- * A message record, hashed whole for `previous` of the sender's next one:
+ * A message record, hashed whole (SHA-256) for `previous` of the sender's next one:
  *
  *     id (16) · conversation (16) · sender (varint length, UTF-8) · seq (varint) · at (varint, ms since 1970)
  *     · previous (32) · body kind (1: text) · body (the rest)

@@ -1,0 +1,61 @@
+/** Builds a client from its real parts: files, a UDP socket, TCP. */
+import { readFileSync } from 'node:fs';
+import { UdpTransport } from '@parley/transport/node';
+import type { AcceptPolicy } from './engine/api.js';
+import { Client } from './engine/client.js';
+import { Profile } from './engine/profile.js';
+import { Reachability } from './engine/reachability.js';
+import { defaultSettings, type EngineSettings } from './engine/settings.js';
+
+export interface ClientOptions {
+  /** The folder of this client's files: its device key and what it has pinned. One process at a time uses it. */
+  readonly home: string;
+  /** The address its UDP socket binds; every interface unless told. */
+  readonly bind?: string;
+  /** Whether the server is spoken to over TLS; true unless told. */
+  readonly tls?: boolean;
+  /** Who may start a session with this user; `auto` unless told. */
+  readonly accept?: AcceptPolicy;
+  readonly settings?: Partial<EngineSettings>;
+}
+
+/** Name and version, told to servers. */
+export const agent = `parley-client/${packageVersion()}`;
+
+/** Opens a profile and a UDP socket. Close the client to give both free. */
+export async function createClient(options: ClientOptions): Promise<Client> {
+  const settings = { ...defaultSettings, ...options.settings };
+  const profile = new Profile(options.home);
+  try {
+    const transport = await UdpTransport.bind({
+      keyPair: profile.keyPair,
+      config: {
+        pathTimeoutMs: settings.pathTimeoutMs,
+        peerIdleTimeoutMs: settings.peerIdleTimeoutMs,
+        keepAliveMs: settings.keepAliveMs,
+      },
+      onForeignDatagram: (bytes, from) => {
+        reachability.handleDatagram(bytes, from);
+      },
+      ...(options.bind === undefined ? {} : { host: options.bind }),
+    });
+    const reachability = new Reachability(transport);
+    return new Client({
+      profile,
+      transport,
+      reachability,
+      settings,
+      tls: options.tls ?? true,
+      accept: options.accept ?? 'auto',
+      agent,
+    });
+  } catch (error) {
+    profile.release();
+    throw error;
+  }
+}
+
+export function packageVersion(): string {
+  const file = new URL('../package.json', import.meta.url);
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
+}

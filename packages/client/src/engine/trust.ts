@@ -1,0 +1,61 @@
+/** First contact pins a key, a changed one is refused until the user says `trust`. */
+import { ParleyError, type Introduction } from '@parley/protocol';
+import type { Notice } from './api.js';
+import { keyFingerprint, type Profile } from './profile.js';
+import { parseServerAddress } from './server-address.js';
+import { ServerKeyChangedError } from './server-link.js';
+
+export class Trust {
+  readonly #profile: Profile;
+  readonly #notice: (notice: Notice) => void;
+  /** Changed keys that were refused, by what `trust` is to be called with. */
+  readonly #refused = new Map<string, { fingerprint: string; accept(): void }>();
+
+  constructor(profile: Profile, notice: (notice: Notice) => void) {
+    this.#profile = profile;
+    this.#notice = notice;
+  }
+
+  /** Throws KEY_CHANGED when the introduced device is not one that is pinned for this user. */
+  checkPeer(server: string, { peer, deviceKey }: Introduction): void {
+    const fingerprint = keyFingerprint(deviceKey);
+    switch (this.#profile.checkUser(server, peer, deviceKey)) {
+      case 'pinned':
+        return;
+      case 'first':
+        this.#notice({ level: 'info', text: `first contact with ${peer}; the key of this device: ${fingerprint}` });
+        return;
+      case 'changed': {
+        this.#refused.set(peer, {
+          fingerprint,
+          accept: () => {
+            this.#profile.pinUser(server, peer, deviceKey);
+          },
+        });
+        const text = `the key of ${peer} has changed: a new device, or somebody else. Now ${fingerprint}; ask ${peer} by another way, then: trust ${peer}`;
+        throw new ParleyError('KEY_CHANGED', text);
+      }
+    }
+  }
+
+  /** Remembers a server's certificate that was refused, so that it can be trusted. */
+  refusedServer(error: ServerKeyChangedError): void {
+    const { address, fingerprint } = error;
+    this.#refused.set(address.text, {
+      fingerprint,
+      accept: () => {
+        this.#profile.pinServer(address.text, fingerprint);
+      },
+    });
+  }
+
+  /** @param subject a user, or `host:port` of a server */
+  accept(subject: string): { trusted: string; fingerprint: string } {
+    const key = /[.:]/.test(subject) ? parseServerAddress(subject).text : subject;
+    const refused = this.#refused.get(key);
+    if (!refused) throw new ParleyError('NOTHING_TO_TRUST', `no changed key of ${subject} was refused`);
+    refused.accept();
+    this.#refused.delete(key);
+    return { trusted: key, fingerprint: refused.fingerprint };
+  }
+}
