@@ -1,0 +1,23 @@
+// Sets up what is missing, then runs one of the programs in this process: `node scripts/run.mjs msa --port 7000`.
+import { pathToFileURL } from 'node:url';
+import { join } from 'node:path';
+import { root, setup } from './setup.mjs';
+
+const programs = {
+  msa: 'packages/server/dist/main.js',
+  mca: 'packages/client/dist/main.js',
+  demo: 'scripts/demo.mjs',
+  smoke: 'scripts/smoke/smoke.mjs',
+  docs: 'scripts/generate-control-docs.mjs',
+};
+
+const [name = '', ...args] = process.argv.slice(2);
+const program = programs[name];
+if (!program) {
+  process.stderr.write(`usage: node scripts/run.mjs ${Object.keys(programs).join('|')} [options]\n`);
+  process.exit(1);
+}
+setup();
+const path = join(root, program);
+process.argv = [process.argv[0], path, ...args];
+await import(pathToFileURL(path).href);
