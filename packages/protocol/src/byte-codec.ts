@@ -58,7 +58,8 @@ export class ByteWriter {
   #at = 0;
 
   u8(value: number): this {
-    this.#view.setUint8(this.#reserve(1), value);
+    const start = this.#reserve(1);
+    this.#view.setUint8(start, value);
     return this;
   }
 
@@ -75,7 +76,8 @@ export class ByteWriter {
   }
 
   bytes(value: Uint8Array): this {
-    this.#bytes.set(value, this.#reserve(value.length));
+    const start = this.#reserve(value.length);
+    this.#bytes.set(value, start);
     return this;
   }
 
@@ -83,6 +85,7 @@ export class ByteWriter {
     return this.#bytes.slice(0, this.#at);
   }
 
+  /** May exchange the buffer: to be called before it is used. */
   #reserve(length: number): number {
     const start = this.#at;
     this.#at += length;
