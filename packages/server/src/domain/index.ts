@@ -1,0 +1,19 @@
+/** What the server knows and decides, without sockets, clock or database; those come in through the ports. */
+export type { Accounts, LoggedIn } from './accounts.js';
+export { Messenger, type DomainPorts } from './messenger.js';
+export type { Page, PageRequest } from './page.js';
+export type {
+  Account,
+  AccountRepository,
+  Clock,
+  Connection,
+  EnrolledDevice,
+  PasswordHasher,
+  RandomSource,
+  ResumeTokenRepository,
+  Room,
+  RoomRepository,
+} from './ports.js';
+export type { OnlineUser } from './presence.js';
+export type { RoomEntry, Rooms, RoomSummary } from './rooms.js';
+export { defaultDomainSettings, type DomainSettings } from './settings.js';

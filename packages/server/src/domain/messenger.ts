@@ -1,0 +1,125 @@
+import { ParleyError, type Candidate, type EventParams, type Introduction } from '@parley/protocol';
+import { Accounts, type AccountPorts } from './accounts.js';
+import { Calls } from './calls.js';
+import { cutPage, pageLimit, type Page, type PageRequest } from './page.js';
+import type { Connection, RoomRepository } from './ports.js';
+import { PresenceTable, type OnlineUser } from './presence.js';
+import { Rooms } from './rooms.js';
+import { Sessions } from './sessions.js';
+import { defaultDomainSettings, type DomainSettings } from './settings.js';
+
+export interface DomainPorts extends AccountPorts {
+  readonly rooms: RoomRepository;
+}
+
+/**
+ * The whole of what the server knows and decides, without sockets: connections come in by `connected`, requests by the
+ * methods, and what others are to hear goes out by the `notify` of their connections.
+ */
+export class Messenger {
+  readonly accounts: Accounts;
+  readonly rooms: Rooms;
+  readonly #presence: PresenceTable;
+  readonly #calls: Calls;
+  readonly #sessions: Sessions;
+
+  constructor(ports: DomainPorts, settings: Partial<DomainSettings> = {}) {
+    const { roomMembers, ringMs, resumeGraceMs, resumeTokenMs } = { ...defaultDomainSettings, ...settings };
+    const { clock, random } = ports;
+    this.#presence = new PresenceTable(clock, resumeGraceMs, {
+      offline: (name) => {
+        this.#calls.cancelAll(name);
+        this.#calls.refuseAll(name);
+        this.#sessions.dropClaims(name);
+      },
+      replaced: (user) => {
+        this.#calls.cancelAll(user.name);
+        this.#calls.ringAgain(user);
+      },
+      forgotten: (name, how) => {
+        this.#sessions.forget(name, how);
+        this.rooms.forget(name, how);
+      },
+    });
+    this.accounts = new Accounts(ports, this.#presence, resumeTokenMs);
+    this.rooms = new Rooms(clock, random, roomMembers, ports.rooms, this.#presence);
+    this.#sessions = new Sessions(clock, this.#presence);
+    this.#calls = new Calls(clock, random, ringMs, this.#presence, this.#sessions);
+  }
+
+  /** To be called first for a connection, with a stranger at its other end. */
+  connected(connection: Connection): void {
+    this.#presence.connected(connection);
+  }
+
+  /** The connection is gone, for whatever reason. */
+  disconnected(connection: Connection): void {
+    this.#presence.disconnected(connection);
+  }
+
+  userOn(connection: Connection): OnlineUser | undefined {
+    return this.#presence.userOn(connection);
+  }
+
+  onlinePage(request: PageRequest): Page<{ name: string }> {
+    const limit = pageLimit(request);
+    const names = this.#presence.onlineAfter(request.after, limit + 1);
+    return cutPage(
+      names.map((name) => ({ name })),
+      limit,
+      (user) => user.name,
+    );
+  }
+
+  publish(user: OnlineUser, candidates: readonly Candidate[]): void {
+    user.candidates = candidates;
+  }
+
+  /** Calls `peer` and waits for the answer. @throws ParleyError SELF, UNKNOWN_USER, USER_OFFLINE, BUSY, DECLINED */
+  async openSession(user: OnlineUser, peer: string): Promise<Introduction> {
+    if (peer === user.name) throw new ParleyError('SELF');
+    const callee = this.#presence.online(peer);
+    if (!callee) throw new ParleyError((await this.accounts.exists(peer)) ? 'USER_OFFLINE' : 'UNKNOWN_USER');
+    return this.#calls.open(user, callee);
+  }
+
+  /** @throws ParleyError NO_CALLER */
+  answerCall(user: OnlineUser, caller: string, answer: 'accept' | 'decline' | 'busy'): Introduction | null {
+    return this.#calls.answer(user, caller, answer);
+  }
+
+  /** Takes back a call to `peer`, and ends the session with it. */
+  closeSession(user: OnlineUser, peer: string, reason: EventParams<'session.closed'>['reason']): void {
+    this.#calls.cancel(user.name, peer);
+    this.#sessions.close(user, peer, reason);
+  }
+
+  restoreSession(user: OnlineUser, peer: string, id: string): void {
+    this.#sessions.restore(user, peer, id);
+  }
+
+  /** For the operator: everybody who is online, by name. */
+  onlineUsers(): { name: string; address: string; port: number; since: number }[] {
+    return this.#presence.onlineAfter(undefined, Infinity).flatMap((name) => {
+      const user = this.#presence.online(name);
+      if (!user) return [];
+      const { address, port } = user.connection;
+      return [{ name, address, port, since: user.since }];
+    });
+  }
+
+  /** For the operator: all sessions, by the names of their users. */
+  sessions(): { users: readonly [string, string]; since: number }[] {
+    return this.#sessions
+      .all()
+      .map(({ users, since }) => ({ users, since }))
+      .sort((left, right) => (left.users.join(' ') < right.users.join(' ') ? -1 : 1));
+  }
+
+  /** Tells every client that the server ends, and lets go of all that waits. */
+  stop(): void {
+    for (const connection of this.#presence.connections) connection.notify('server.shutdown', {});
+    this.#calls.stop();
+    this.#presence.stop();
+  }
+}

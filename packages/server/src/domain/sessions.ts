@@ -1,0 +1,95 @@
+import { ParleyError, type EventParams } from '@parley/protocol';
+import { PairTable } from './pair-table.js';
+import type { Clock } from './ports.js';
+import type { OnlineUser, PresenceTable } from './presence.js';
+import { userBounds } from './settings.js';
+
+export interface Session {
+  /** Of the introduction it began with. */
+  readonly id: string;
+  /** In ascending order. */
+  readonly users: readonly [string, string];
+  /** Milliseconds since 1970. */
+  readonly since: number;
+}
+
+/** Which users are in a session with each other: what the devices said, for the lists; the talk itself goes past. */
+export class Sessions {
+  readonly #clock: Clock;
+  readonly #presence: PresenceTable;
+  /** By the two names in ascending order: at most one for a pair. */
+  readonly #sessions = new PairTable<Session>();
+  /** From a user to a peer: the session that this user says went on while the server knew nothing of it. */
+  readonly #claims = new PairTable<string>();
+
+  constructor(clock: Clock, presence: PresenceTable) {
+    this.#clock = clock;
+    this.#presence = presence;
+  }
+
+  /** Begins a session; an old one of the same pair is replaced. */
+  begin(id: string, first: string, second: string): void {
+    const users = ordered(first, second);
+    this.#sessions.set(...users, { id, users, since: this.#clock.now() });
+  }
+
+  /** @throws ParleyError RATE_LIMITED when the user has as many sessions as one may. */
+  requireRoom(name: string, peer: string): void {
+    if (this.#sessions.get(...ordered(name, peer))) return;
+    if (this.of(name).length >= userBounds.sessions) {
+      throw new ParleyError('RATE_LIMITED', 'too many sessions; end some first');
+    }
+  }
+
+  /** Ends the session of the pair, if there is one, and tells the peer. */
+  close(user: OnlineUser, peer: string, reason: EventParams<'session.closed'>['reason']): void {
+    this.#claims.delete(user.name, peer);
+    const users = ordered(user.name, peer);
+    if (!this.#sessions.get(...users)) return;
+    this.#sessions.delete(...users);
+    this.#presence.online(peer)?.connection.notify('session.closed', { peer: user.name, reason });
+  }
+
+  /** Takes one user's word that a session went on; with the same word of the other it counts again. */
+  restore(user: OnlineUser, peer: string, id: string): void {
+    // One that the server knows of stands: a newer one makes the claim void, the same one needs none.
+    if (peer === user.name || this.#sessions.get(...ordered(user.name, peer))) return;
+    if (this.#claims.get(peer, user.name) === id) {
+      this.#claims.delete(peer, user.name);
+      this.begin(id, user.name, peer);
+      return;
+    }
+    const [oldest, ...others] = this.#claims.from(user.name);
+    if (oldest && others.length + 1 >= userBounds.sessions) this.#claims.delete(user.name, oldest[0]);
+    this.#claims.set(user.name, peer, id);
+  }
+
+  /** A user who comes back tells of its sessions anew. */
+  dropClaims(name: string): void {
+    for (const [peer] of this.#claims.from(name)) this.#claims.delete(name, peer);
+  }
+
+  /** Drops what a user had. Only one that logged out is gone for the peers; else the devices may go on talking. */
+  forget(name: string, how: 'left' | 'lost'): void {
+    this.dropClaims(name);
+    for (const session of this.of(name)) {
+      const [first, second] = session.users;
+      this.#sessions.delete(first, second);
+      if (how === 'lost') continue;
+      const peer = this.#presence.online(first === name ? second : first);
+      peer?.connection.notify('session.closed', { peer: name, reason: 'ended' });
+    }
+  }
+
+  of(name: string): Session[] {
+    return [...this.#sessions.from(name), ...this.#sessions.to(name)].map(([, session]) => session);
+  }
+
+  all(): Session[] {
+    return Array.from(this.#sessions.entries(), ([, , session]) => session);
+  }
+}
+
+function ordered(first: string, second: string): [string, string] {
+  return first < second ? [first, second] : [second, first];
+}

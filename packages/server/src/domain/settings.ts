@@ -1,0 +1,26 @@
+import { limits } from '@parley/protocol';
+
+/** What an operator or a test may change. */
+export interface DomainSettings {
+  readonly roomMembers: number;
+  readonly ringMs: number;
+  readonly resumeGraceMs: number;
+  readonly resumeTokenMs: number;
+}
+
+export const defaultDomainSettings: DomainSettings = {
+  roomMembers: limits.roomMembers,
+  ringMs: limits.ringMs,
+  resumeGraceMs: limits.resumeGraceMs,
+  resumeTokenMs: limits.resumeTokenMs,
+};
+
+/** Bounds on what one user can make the server remember; honest clients stay far below. */
+export const userBounds = {
+  /** Devices that may resume; one more voids the longest unused. */
+  devices: 16,
+  /** Sessions, and claims to have one; RATE_LIMITED beyond, for claims the oldest goes. */
+  sessions: 256,
+  /** Rooms a user may be in; RATE_LIMITED beyond. */
+  roomsJoined: 256,
+} as const;

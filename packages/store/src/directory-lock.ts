@@ -1,0 +1,24 @@
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import { StoreError } from './store-error.js';
+
+/**
+ * Makes sure that one process at a time uses the directory, by an exclusive transaction on a small database of its own:
+ * the kernel frees such a lock however the process ends, so a killed one leaves nothing to clear up.
+ * @returns a function that frees it.
+ */
+export function lockDirectory(directory: string): () => void {
+  const database = new Database(join(directory, 'lock.db'), { timeout: 0 });
+  try {
+    database.exec('BEGIN EXCLUSIVE');
+  } catch (cause) {
+    database.close();
+    if (cause instanceof Database.SqliteError && cause.code.startsWith('SQLITE_BUSY')) {
+      throw new StoreError('DATA_IN_USE', `another running server uses ${directory}`, { cause });
+    }
+    throw cause;
+  }
+  return () => {
+    database.close();
+  };
+}
