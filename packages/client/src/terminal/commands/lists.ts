@@ -1,0 +1,54 @@
+import { noArguments, roomArgument } from '../arguments.js';
+import { declare } from '../command.js';
+
+export const users = declare({
+  name: 'lu',
+  long: 'users',
+  usage: 'lu',
+  doc: 'lists all users and who is online',
+  parse: noArguments,
+  run: ({ client, signal }) => client.users({ signal }),
+  data: (found) => ({ users: found.map(({ name, online }) => ({ name, online })) }),
+  lines: (found, style) =>
+    found.map(({ name, online }) => `${style.name(name)}${online ? '  online' : style.dim('  offline')}`),
+});
+
+export const connectedUsers = declare({
+  name: 'lcu',
+  long: 'connected',
+  usage: 'lcu',
+  doc: 'lists who is online',
+  parse: noArguments,
+  run: ({ client, signal }) => client.connectedUsers({ signal }),
+  data: (found) => ({ users: found.map(({ name }) => ({ name })) }),
+  lines: (found, style) => found.map(({ name }) => style.name(name)),
+});
+
+export const rooms = declare({
+  name: 'lr',
+  long: 'rooms',
+  usage: 'lr',
+  doc: 'lists the rooms, their owners and how many are in each',
+  parse: noArguments,
+  run: ({ client, signal }) => client.rooms({ signal }),
+  data: (found) => ({ rooms: found.map(({ name, owner, members }) => ({ name, owner, members })) }),
+  lines: (found, style) => {
+    if (found.length === 0) return ['there are no rooms; or <room> opens one'];
+    return found.map(({ name, owner, members }) => {
+      return `${style.room(name)}  owner ${style.name(owner)}, ${String(members)} in it`;
+    });
+  },
+});
+
+export const roomUsers = declare({
+  name: 'lru',
+  long: 'room-users',
+  usage: 'lru <room>',
+  doc: 'lists who is in a room',
+  subjects: ['room'],
+  parse: roomArgument,
+  run: ({ client, signal }, room) => client.roomMembers(room, { signal }),
+  data: ({ room, members }) => ({ room, members: [...members] }),
+  lines: ({ room, members }, style) =>
+    members.length === 0 ? [`nobody is in ${style.room(room)}`] : members.map((member) => style.name(member)),
+});

@@ -1,0 +1,82 @@
+/** The contract of `--json`: docs/protocol/json.md. */
+import { printable, type ParleyError } from '@parley/protocol';
+import type { ClientEvent, Notice } from '../engine/api.js';
+import type { Outcome } from './command.js';
+import { noticeLine } from './event-lines.js';
+import type { Output } from './output.js';
+import type { Reporter } from './reporter.js';
+import { makeStyle } from './style.js';
+
+/** Counts up when a field changes its meaning or goes; a new field, event or command is no new version. */
+export const jsonVersion = 1;
+
+const plainStyle = makeStyle({ colour: false, ascii: true, keyOf: () => null });
+
+// What JSON may hold as it is, though a terminal that shows the line would obey it: DEL, C1, marks of direction.
+const unquietCharacters = /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
+
+/** One line of JSON; characters that are not for terminals are written as escapes, which means the same. */
+export function jsonLine(value: object): string {
+  return JSON.stringify(value).replace(unquietCharacters, (character) => {
+    return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  });
+}
+
+/** One object a line on standard output, the rest on standard error. */
+export class JsonReporter implements Reporter {
+  readonly #out: Output;
+  readonly #err: Output;
+
+  constructor(out: Output, err: Output) {
+    this.#out = out;
+    this.#err = err;
+  }
+
+  result(command: string, { data }: Outcome): void {
+    this.#out.line(jsonLine({ type: 'result', command, ok: true, data }));
+  }
+
+  failure(command: string, { code, message }: ParleyError): void {
+    this.#out.line(jsonLine({ type: 'result', command, ok: false, error: { code, message } }));
+  }
+
+  event(event: ClientEvent): void {
+    this.#out.line(jsonLine({ type: 'event', ...eventData(event) }));
+  }
+
+  notice(notice: Notice): void {
+    this.#err.line(noticeLine(notice, plainStyle));
+  }
+
+  remark(text: string): void {
+    this.#err.line(printable(text));
+  }
+
+  ready(): Promise<void> {
+    return this.#out.ready();
+  }
+}
+
+/** The fields of the contract and no others, in its order. */
+function eventData(event: ClientEvent): object {
+  switch (event.event) {
+    case 'message': {
+      const { from, room, text, id, seq, at } = event;
+      return { event: event.event, from, room, text, id, seq, at };
+    }
+    case 'receipt': {
+      const { id, to, state } = event;
+      return { event: event.event, id, to, state };
+    }
+    case 'session': {
+      const { peer, state, reason } = event;
+      return { event: event.event, peer, state, ...(reason === undefined ? {} : { reason }) };
+    }
+    case 'room': {
+      const { room, state, user } = event;
+      return { event: event.event, room, state, ...(user === undefined ? {} : { user }) };
+    }
+    case 'server':
+      return { event: event.event, state: event.state };
+  }
+}

@@ -1,0 +1,122 @@
+/** The command line of mca. */
+import { homedir } from 'node:os';
+import { isAbsolute, join, resolve } from 'node:path';
+import { exitCodes, protocolVersion } from '@parley/protocol';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import type { AcceptPolicy } from '../engine/api.js';
+import { jsonVersion } from './json-reporter.js';
+
+export interface Options {
+  /** To connect to at the start, or undefined. */
+  readonly server: string | undefined;
+  readonly json: boolean;
+  /** A file, `-` for standard input, or undefined. */
+  readonly script: string | undefined;
+  /** The directory that holds all of the client's files. */
+  readonly home: string;
+  readonly bind: string | undefined;
+  readonly tls: boolean;
+  readonly accept: AcceptPolicy;
+  readonly ascii: boolean;
+}
+
+export interface OptionPorts {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly version: string;
+  readonly writeOut: (text: string) => void;
+  readonly writeErr: (text: string) => void;
+}
+
+const helpTail = `
+Examples:
+  mca chat.example.org              connect, then ask who you are
+  mca --home /tmp/alice --no-tls localhost:7420
+  mca --script morning.txt          run a file of commands; stop at the first failure
+  echo 'lu' | mca --json localhost  one JSON object a line, for other programs
+
+Exit codes:
+  ${String(exitCodes.done)}  done                          ${String(exitCodes.trust)}  a key is not the one pinned
+  ${String(exitCodes.yours)}  wrong usage, name, password   ${String(exitCodes.rate)}  too many requests, try later
+  ${String(exitCodes.ours)}  a defect of this program      ${String(exitCodes.undelivered)}  sent, but not confirmed by the other device
+  ${String(exitCodes.world)}  server, network or peer       130, 143  ended by SIGINT, SIGTERM
+
+Inside, "help" lists the commands. NO_COLOR is honoured.`;
+
+/**
+ * @param argv what follows the program's name
+ * @returns the options, or the exit code when all is said: help, version, or a usage error, already written
+ */
+export function parseOptions(argv: readonly string[], ports: OptionPorts): Options | { readonly exitCode: number } {
+  const program = new Command('mca')
+    .description('Parley: talk directly, device to device.')
+    .argument('[server]', 'host or host:port to connect to at the start')
+    .option('--json', 'one JSON object a line on standard output, everything else on standard error', false)
+    .option('--script <file>', 'run the commands in a file (- is standard input) and stop at the first failure')
+    .option('--home <dir>', 'keep all files of this client in a directory', nonEmpty)
+    .addOption(new Option('--profile <name>', 'use another set of files').argParser(profileName).conflicts('home'))
+    .option('--bind <address>', 'bind the UDP socket to an address', nonEmpty)
+    .option('--no-tls', 'speak with the server without TLS (loopback, or behind a TLS proxy)')
+    .addOption(
+      new Option('--accept <policy>', 'who calls while you are free is taken, asked about, or declined')
+        .choices(['auto', 'ask', 'never'])
+        .default('auto'),
+    )
+    .option('--ascii', 'marks in ASCII only', false)
+    .version(
+      `mca ${ports.version} (control protocol ${String(protocolVersion)}, --json ${String(jsonVersion)})`,
+      '--version',
+      'show the versions',
+    )
+    .helpOption('--help', 'show this help')
+    .addHelpText('after', helpTail)
+    .allowExcessArguments(false)
+    .showHelpAfterError('(mca --help tells more)')
+    .configureOutput({ writeOut: ports.writeOut, writeErr: ports.writeErr })
+    .exitOverride();
+  try {
+    program.parse(argv, { from: 'user' });
+  } catch (error) {
+    if (error instanceof CommanderError) return { exitCode: error.exitCode === 0 ? exitCodes.done : exitCodes.yours };
+    throw error;
+  }
+  const given = program.opts<GivenOptions>();
+  return {
+    server: program.args[0],
+    json: given.json,
+    script: given.script,
+    home: given.home === undefined ? profileHome(given.profile ?? 'default', ports.env) : resolve(given.home),
+    bind: given.bind,
+    tls: given.tls,
+    accept: given.accept,
+    ascii: given.ascii,
+  };
+}
+
+interface GivenOptions {
+  json: boolean;
+  script?: string;
+  home?: string;
+  profile?: string;
+  bind?: string;
+  tls: boolean;
+  accept: AcceptPolicy;
+  ascii: boolean;
+}
+
+/** XDG Base Directory Specification: a path there that is not absolute is to be ignored. */
+function profileHome(profile: string, env: OptionPorts['env']): string {
+  const xdg = env['XDG_DATA_HOME'];
+  const base = xdg !== undefined && isAbsolute(xdg) ? xdg : join(env['HOME'] ?? homedir(), '.local', 'share');
+  return join(base, 'parley', profile);
+}
+
+/** A profile names a directory, so it can be no path. */
+function profileName(value: string): string {
+  if (/^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$/.test(value)) return value;
+  throw new InvalidArgumentError('A profile is named by letters, digits, _ and -, 32 at most.');
+}
+
+function nonEmpty(value: string): string {
+  if (value !== '') return value;
+  throw new InvalidArgumentError('It is empty.');
+}

@@ -1,0 +1,108 @@
+/** What a person means by a line: a command, a text for the open conversation, or a command that lacks an argument. */
+import { ParleyError } from '@parley/protocol';
+import type { ParleyClient } from '../engine/api.js';
+import type { Command, Subject } from './command.js';
+import { commandNamed, isMiscasedCommand, shownCommandWord, suggestedCommand } from './commands/index.js';
+import type { Choice, Questions } from './questions.js';
+import { quote, splitFirstWord, tokenize } from './tokens.js';
+
+/**
+ * The line as a command with all its arguments; what is left out is asked for.
+ * @throws ParleyError when it can be neither a command nor said to anybody, or a question is not answered
+ */
+export async function completeLine(
+  line: string,
+  client: ParleyClient,
+  questions: Questions,
+  signal: AbortSignal,
+): Promise<string> {
+  const { word, rest } = splitFirstWord(line);
+  const command = commandNamed(word);
+  if (command && (!command.scriptTool || word.startsWith('/'))) {
+    return word + (await withArguments(command, rest, client, questions, signal));
+  }
+  // A command in capitals may hold a password, so it is never said to anybody.
+  if (word.startsWith('/') || isMiscasedCommand(word)) return line;
+  if (client.status().conversation !== null) return `s ${line}`;
+  if (suggestedCommand(word) !== undefined) return line;
+  throw new ParleyError(
+    'NO_CONVERSATION',
+    `"${shownCommandWord(word)}" is no command, and no session or room is open to say it in`,
+  );
+}
+
+/** The arguments, each behind a space. */
+async function withArguments(
+  command: Command,
+  rest: string,
+  client: ParleyClient,
+  questions: Questions,
+  signal: AbortSignal,
+): Promise<string> {
+  const given = ` ${rest}`;
+  const missing = missingSubjects(command, rest);
+  const answers: string[] = [];
+  for (const subject of missing) {
+    const answer = await askFor(subject, client, questions, signal);
+    // What cannot be asked for is missed by the command itself, in better words.
+    if (answer === undefined) return given;
+    answers.push(answer);
+  }
+  return [given, ...answers.map(quote)].join(' ');
+}
+
+function missingSubjects({ subjects = [] }: Command, rest: string): readonly Subject[] {
+  try {
+    return subjects.slice(tokenize(rest).length);
+  } catch {
+    // Wrong quotes: the command says so.
+    return [];
+  }
+}
+
+const anotherRoom = Symbol('another room');
+
+async function askFor(
+  subject: Subject,
+  client: ParleyClient,
+  questions: Questions,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const me = client.status().user;
+  switch (subject) {
+    case 'server':
+      return questions.text('Server:', defaultServer, signal);
+    case 'account':
+      return questions.text('Name:', undefined, signal);
+    case 'password':
+      return questions.secret('Password:', signal);
+    case 'user': {
+      const others = (await client.connectedUsers({ signal })).filter(({ name }) => name !== me);
+      if (others.length === 0) throw new ParleyError('USER_OFFLINE', 'nobody else is online');
+      return questions.choice('Talk with:', others.map(choiceOf), signal);
+    }
+    case 'room':
+    case 'own-room': {
+      const rooms = (await client.rooms({ signal })).filter(({ owner }) => subject === 'room' || owner === me);
+      if (rooms.length === 0)
+        throw new ParleyError('UNKNOWN_ROOM', subject === 'room' ? 'there are no rooms' : 'no room is yours');
+      return questions.choice('Room:', rooms.map(choiceOf), signal);
+    }
+    case 'any-room': {
+      const rooms = await client.rooms({ signal });
+      const another: Choice<string | typeof anotherRoom> = { value: anotherRoom, name: 'another room ...' };
+      const room =
+        rooms.length === 0 ? anotherRoom : await questions.choice('Room:', [...rooms.map(choiceOf), another], signal);
+      return room === anotherRoom ? questions.text('Name of the room:', undefined, signal) : room;
+    }
+    case 'trusted':
+    case 'command':
+      return undefined;
+  }
+}
+
+export const defaultServer = 'localhost:7420';
+
+function choiceOf({ name }: { readonly name: string }): Choice<string> {
+  return { value: name, name };
+}

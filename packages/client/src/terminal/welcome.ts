@@ -1,0 +1,42 @@
+/** The questions at the start: which server, and who you are. Their answers are commands, run and shown like typed ones. */
+import { ParleyError } from '@parley/protocol';
+import type { ParleyClient } from '../engine/api.js';
+import type { Questions } from './questions.js';
+import { quote } from './tokens.js';
+import { defaultServer } from './typed-line.js';
+
+/**
+ * Yields one command after another, each when the one before is done, until somebody is logged in or does not want to
+ * answer.
+ */
+export async function* welcome(
+  server: string | undefined,
+  client: ParleyClient,
+  questions: Questions,
+  signal: AbortSignal,
+): AsyncGenerator<string> {
+  try {
+    let wanted = server;
+    while (client.status().server === null) {
+      const asked = wanted ?? (await questions.text('Server:', server ?? defaultServer, signal));
+      wanted = undefined;
+      yield `c ${quote(asked)}`;
+    }
+    while (client.status().user === null) {
+      const answer = await questions.choice(
+        'You are new here, or come back?',
+        [
+          { value: 'login', name: 'log in' },
+          { value: 'register', name: 'create an account' },
+        ] as const,
+        signal,
+      );
+      const name = await questions.text('Name:', undefined, signal);
+      const password = await questions.secret('Password:', signal);
+      yield `${answer} ${quote(name)} ${quote(password)}`;
+    }
+  } catch (error) {
+    // Whoever does not want to be asked goes on with commands.
+    if (!(error instanceof ParleyError) || error.code !== 'ABORTED') throw error;
+  }
+}
