@@ -1,0 +1,9 @@
+/** The reliable encrypted datagram transport between two devices, without a socket; see docs/protocol/transport.md. */
+export type { Address } from './address.js';
+export type { Aead, CryptoProvider, HashFunction, KeyAgreement, KeyPair, RandomSource } from './crypto-provider.js';
+export { Endpoint, type EndpointOptions } from './endpoint.js';
+export { closeCodes, TransportError, type TransportErrorCode } from './errors.js';
+export type { Introduction } from './introduction.js';
+export { defaultTransportConfig, transportLimits, type TransportConfig } from './limits.js';
+export type { LinkEnd, LinkEvent, LinkState, Transmit } from './link-event.js';
+export { Link } from './link.js';

@@ -1,0 +1,32 @@
+import type { Address } from './address.js';
+import { keyBytes } from './crypto-provider.js';
+import { TransportError } from './errors.js';
+import type { Role } from './noise/handshake.js';
+import { introductionIdBytes } from './packets.js';
+
+/** What a server tells each of two devices, so that they find and prove themselves to each other. */
+export interface Introduction {
+  /** 16 bytes, fresh for this introduction. */
+  readonly id: Uint8Array;
+  /** X25519, 32 bytes. */
+  readonly peerKey: Uint8Array;
+  /** 32 bytes, the same for both. */
+  readonly psk: Uint8Array;
+  readonly role: Role;
+  /** Where the peer may be reached; those after the 32nd are ignored. */
+  readonly candidates: readonly Address[];
+}
+
+/** @throws TransportError INTRODUCTION_INVALID */
+export function checkIntroduction(introduction: Introduction): void {
+  const lengths = [
+    ['id', introduction.id, introductionIdBytes],
+    ['peer key', introduction.peerKey, keyBytes],
+    ['psk', introduction.psk, keyBytes],
+  ] as const;
+  for (const [name, bytes, length] of lengths) {
+    if (bytes.length !== length) {
+      throw new TransportError('INTRODUCTION_INVALID', `the ${name} has ${String(length)} bytes`);
+    }
+  }
+}

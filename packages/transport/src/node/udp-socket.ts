@@ -1,0 +1,136 @@
+/** A bound dgram socket that speaks both IP versions where it can. */
+import { createSocket, type Socket } from 'node:dgram';
+import { isIPv4, isIPv6 } from 'node:net';
+import type { Address } from '../address.js';
+import { TransportError } from '../errors.js';
+
+/** The default loses 2 % of a burst; the system may give less. */
+const receiveBufferBytes = 4 * 1024 * 1024;
+const mappedPrefix = '::ffff:';
+
+export interface UdpSocketOptions {
+  /** An IP address; without it all of both versions. */
+  readonly host?: string | undefined;
+  readonly port: number;
+  readonly onDatagram: (bytes: Uint8Array, from: Address) => void;
+  readonly onError: (error: Error) => void;
+}
+
+type Family = 'udp4' | 'udp6';
+
+export class UdpSocket {
+  readonly #socket: Socket;
+  readonly #family: Family;
+  /** Bound to `::`, which also takes IPv4 in its mapped form. */
+  readonly #dualStack: boolean;
+  #closed = false;
+
+  private constructor(socket: Socket, family: Family, dualStack: boolean, options: UdpSocketOptions) {
+    this.#socket = socket;
+    this.#family = family;
+    this.#dualStack = dualStack;
+    socket.on('error', options.onError);
+    socket.on('message', (bytes, { address, port }) => {
+      options.onDatagram(bytes, { address: unmapped(address), port });
+    });
+  }
+
+  /** @throws TransportError SOCKET_UNUSABLE */
+  static async bind(options: UdpSocketOptions): Promise<UdpSocket> {
+    const { host, port } = options;
+    if (host !== undefined && !isIPv4(host) && !isIPv6(host)) {
+      throw new TransportError('SOCKET_UNUSABLE', 'a UDP socket is bound to an IP address');
+    }
+    const attempts: [Family, string, boolean][] =
+      host === undefined
+        ? [
+            ['udp6', '::', true],
+            ['udp4', '0.0.0.0', false],
+          ]
+        : [isIPv4(host) ? ['udp4', host, false] : ['udp6', host, host === '::']];
+    let cause: unknown;
+    for (const [family, address, dualStack] of attempts) {
+      try {
+        const socket = await bound(family, address, port, dualStack);
+        return new UdpSocket(socket, family, dualStack, options);
+      } catch (error) {
+        cause = error;
+        if (!isFamilyMissing(error)) break;
+      }
+    }
+    throw new TransportError('SOCKET_UNUSABLE', `cannot bind UDP ${host ?? '*'}:${String(port)}`, { cause });
+  }
+
+  get localAddress(): Address {
+    const { address, port } = this.#socket.address();
+    return { address: unmapped(address), port };
+  }
+
+  /**
+   * Sends and forgets: what the system refuses (no route, a full buffer, a firewall) is lost, as it might be on the way.
+   * So is what goes to an IP version that this socket does not speak.
+   */
+  send(bytes: Uint8Array, to: Address): void {
+    const address = this.#destination(to.address);
+    if (this.#closed || address === undefined || to.port < 1 || to.port > 65_535) return;
+    this.#socket.send(bytes, 0, bytes.length, to.port, address, ignoreLoss);
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    await new Promise<void>((resolve) => {
+      this.#socket.close(resolve);
+    });
+  }
+
+  #destination(address: string): string | undefined {
+    if (isIPv4(address)) {
+      if (this.#family === 'udp4') return address;
+      return this.#dualStack ? mappedPrefix + address : undefined;
+    }
+    return this.#family === 'udp6' && isIPv6(address) ? address : undefined;
+  }
+}
+
+async function bound(family: Family, address: string, port: number, dualStack: boolean): Promise<Socket> {
+  const socket = createSocket({
+    type: family,
+    ipv6Only: family === 'udp6' && !dualStack,
+    // Addresses are IP addresses here: nothing is ever looked up.
+    lookup: (host, _options, callback) => {
+      callback(null, host, family === 'udp6' ? 6 : 4);
+    },
+  });
+  await new Promise<void>((resolve, reject) => {
+    socket.once('error', reject);
+    socket.bind({ port, address, exclusive: true }, () => {
+      socket.off('error', reject);
+      resolve();
+    });
+  }).catch((error: unknown) => {
+    socket.close();
+    throw error;
+  });
+  try {
+    socket.setRecvBufferSize(receiveBufferBytes);
+  } catch {
+    // Only slower: a burst may lose datagrams, which are sent again.
+  }
+  return socket;
+}
+
+function ignoreLoss(): void {
+  // See `send`.
+}
+
+function isFamilyMissing(error: unknown): boolean {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  return code === 'EAFNOSUPPORT' || code === 'EADDRNOTAVAIL' || code === 'EINVAL';
+}
+
+function unmapped(address: string): string {
+  return address.startsWith(mappedPrefix) && isIPv4(address.slice(mappedPrefix.length))
+    ? address.slice(mappedPrefix.length)
+    : address;
+}

@@ -1,0 +1,106 @@
+/** The cipher state and symmetric state of the Noise Protocol Framework, revision 34, sections 5.1 and 5.2. */
+import { counterNonce, tagBytes, type Aead, type CryptoProvider, type HashFunction } from '../crypto-provider.js';
+
+const empty = new Uint8Array(0);
+const encoder = new TextEncoder();
+
+/** The two keys that a finished handshake gives: for packets from the initiator, and for those to it. */
+export interface TransportKeys {
+  readonly fromInitiator: Uint8Array;
+  readonly fromResponder: Uint8Array;
+}
+
+export class SymmetricState {
+  readonly #crypto: Pick<CryptoProvider, 'aead'>;
+  readonly #hash: HashFunction;
+  #chainingKey: Uint8Array;
+  #transcript: Uint8Array;
+  #cipher: Aead | undefined;
+  #nonce = 0;
+
+  constructor(crypto: Pick<CryptoProvider, 'aead'>, hash: HashFunction, protocolName: string) {
+    this.#crypto = crypto;
+    this.#hash = hash;
+    const name = encoder.encode(protocolName);
+    this.#transcript = name.length <= hash.length ? padded(name, hash.length) : hash.hash(name);
+    this.#chainingKey = this.#transcript;
+  }
+
+  /** The handshake hash: equal on both sides, and unlike that of every other handshake. */
+  get transcript(): Uint8Array {
+    return this.#transcript;
+  }
+
+  copy(): SymmetricState {
+    const copy = new SymmetricState(this.#crypto, this.#hash, '');
+    copy.#chainingKey = this.#chainingKey;
+    copy.#transcript = this.#transcript;
+    copy.#cipher = this.#cipher;
+    copy.#nonce = this.#nonce;
+    return copy;
+  }
+
+  mixHash(data: Uint8Array): void {
+    this.#transcript = this.#hash.hash(this.#transcript, data);
+  }
+
+  mixKey(material: Uint8Array): void {
+    const [chainingKey, key] = this.#expand(material);
+    this.#chainingKey = chainingKey;
+    this.#setKey(key);
+  }
+
+  mixKeyAndHash(material: Uint8Array): void {
+    const [chainingKey, mixed, key] = this.#expand(material);
+    this.#chainingKey = chainingKey;
+    this.mixHash(mixed);
+    this.#setKey(key);
+  }
+
+  encryptAndHash(plaintext: Uint8Array): Uint8Array {
+    const ciphertext = this.#cipher
+      ? this.#cipher.seal(counterNonce(this.#nonce++), this.#transcript, plaintext)
+      : plaintext;
+    this.mixHash(ciphertext);
+    return ciphertext;
+  }
+
+  /** Undefined when the ciphertext does not authenticate; the state is then of no more use. */
+  decryptAndHash(ciphertext: Uint8Array): Uint8Array | undefined {
+    const plaintext = this.#cipher
+      ? this.#cipher.open(counterNonce(this.#nonce++), this.#transcript, ciphertext)
+      : ciphertext;
+    this.mixHash(ciphertext);
+    return plaintext;
+  }
+
+  /** How much longer a field is once encrypted: nothing before the first key, a tag after it. */
+  get expansionBytes(): number {
+    return this.#cipher ? tagBytes : 0;
+  }
+
+  split(): TransportKeys {
+    const [first, second] = this.#expand(empty);
+    return { fromInitiator: first.slice(0, 32), fromResponder: second.slice(0, 32) };
+  }
+
+  #setKey(key: Uint8Array): void {
+    this.#cipher = this.#crypto.aead(key.subarray(0, 32));
+    this.#nonce = 0;
+  }
+
+  /** HKDF of Noise, section 4.3, with three outputs; who needs two leaves the third. */
+  #expand(material: Uint8Array): [Uint8Array, Uint8Array, Uint8Array] {
+    const secret = this.#hash.hmac(this.#chainingKey, material);
+    const first = this.#hash.hmac(secret, Uint8Array.of(1));
+    const second = this.#hash.hmac(secret, first, Uint8Array.of(2));
+    const third = this.#hash.hmac(secret, second, Uint8Array.of(3));
+    return [first, second, third];
+  }
+}
+
+function padded(bytes: Uint8Array, length: number): Uint8Array {
+  const result = new Uint8Array(length);
+  result.set(bytes);
+  return result;
+}
