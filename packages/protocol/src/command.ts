@@ -21,3 +21,18 @@ export function command<P extends z.ZodType, R extends z.ZodType, A extends Acce
 ): Command<P, R, A> {
   return declaration;
 }
+
+/** What every command may answer besides its own errors. */
+export const generalErrors: readonly ErrorCode[] = [
+  'PARSE_ERROR',
+  'INVALID_REQUEST',
+  'UNKNOWN_METHOD',
+  'INVALID_PARAMS',
+  'INTERNAL',
+  'NOT_LOGGED_IN',
+  'ALREADY_LOGGED_IN',
+  'RATE_LIMITED',
+  'LINE_TOO_LONG',
+  'SERVER_FULL',
+  'SERVER_SHUTDOWN',
+];

@@ -1,6 +1,6 @@
 /** The protocols of Parley, declared once: control (client with server) and what peers say inside the transport. */
 export { ByteReader, ByteWriter, MalformedError } from './byte-codec.js';
-export { command, type Access, type Command } from './command.js';
+export { command, generalErrors, type Access, type Command } from './command.js';
 export { commands } from './commands/index.js';
 export {
   isEventName,
