@@ -1,5 +1,7 @@
 /** Builds a client from its real parts: files, a UDP socket, TCP. */
 import { readFileSync } from 'node:fs';
+import { ParleyError } from '@parley/protocol';
+import { TransportError } from '@parley/transport';
 import { UdpTransport } from '@parley/transport/node';
 import type { AcceptPolicy } from './engine/api.js';
 import { Client } from './engine/client.js';
@@ -51,7 +53,9 @@ export async function createClient(options: ClientOptions): Promise<Client> {
     });
   } catch (error) {
     profile.release();
-    throw error;
+    if (!(error instanceof TransportError)) throw error;
+    const where = options.bind ?? 'any address';
+    throw new ParleyError('ADDRESS_UNUSABLE', `cannot bind a UDP socket to ${where}: ${error.message}`, { cause: error });
   }
 }
 

@@ -73,7 +73,8 @@ const table = {
   ABORTED: ['yours', 1505, 'stopped before it was done'],
   PROFILE_LOCKED: ['yours', 1506, 'another process uses this profile'],
   PROFILE_UNUSABLE: ['yours', 1507, 'the files of this profile cannot be read or written'],
-  UNDELIVERED: ['undelivered', 1508, 'not confirmed by the other device'],
+  ADDRESS_UNUSABLE: ['yours', 1508, 'the UDP socket cannot be bound to this address'],
+  UNDELIVERED: ['undelivered', 1509, 'not confirmed by the other device'],
 } as const satisfies Record<string, readonly [Fault, number, string]>;
 
 export type ErrorCode = keyof typeof table;

@@ -148,7 +148,7 @@ export class Client implements ParleyClient {
         const call = server.call('session.open', { peer }, { timeoutMs, ...(signal ? { signal } : {}) });
         const { introduction } = await call.catch((error: unknown) => {
           if (error instanceof ParleyError && ['ABORTED', 'TIMEOUT'].includes(error.code)) {
-            this.#tell(() => server.call('session.close', { peer, reason: 'ended' }));
+            void this.#tell(() => server.call('session.close', { peer, reason: 'ended' }));
           }
           throw error;
         });
@@ -311,7 +311,7 @@ export class Client implements ParleyClient {
       if (this.#conversation === conversation) this.#conversation = undefined;
       void conversation.close();
       const reason = closeReasonOf(error);
-      this.#tell(() => server.call('session.close', { peer, reason }));
+      void this.#tell(() => server.call('session.close', { peer, reason }));
       throw reason === 'NO_PATH' ? new ParleyError('NO_PATH', noPathText(peer), { cause: error }) : error;
     } finally {
       this.#failOpening = undefined;
@@ -373,7 +373,7 @@ export class Client implements ParleyClient {
   #endSession(conversation: Conversation, peer: string, reason: CloseReason): void {
     this.#conversation = undefined;
     void conversation.close();
-    if (reason === 'PEER_LOST') this.#tell(() => this.#online().call('session.close', { peer, reason }));
+    if (reason === 'PEER_LOST') void this.#tell(() => this.#online().call('session.close', { peer, reason }));
     this.#emitSession(peer, 'closed', reason);
   }
 
@@ -532,7 +532,8 @@ export class Client implements ParleyClient {
     const conversation = this.#conversation;
     if (conversation?.kind !== 'user' || conversation.name !== peer) return;
     if (this.#failOpening) {
-      const text = reason === 'KEY_CHANGED' ? `${peer} has another key pinned for you and must trust this device` : undefined;
+      const text =
+        reason === 'KEY_CHANGED' ? `${peer} has another key pinned for you and must trust this device` : undefined;
       this.#failOpening(new ParleyError(reason === 'ended' ? 'DECLINED' : reason, text));
       return;
     }
@@ -581,7 +582,7 @@ export class Client implements ParleyClient {
     this.#parts.reachability.stop();
   }
 
-  /** Tells the server something it has to know: now, or when it is back. */
+  /** Tells the server something it has to know: now, or when it is back. Never rejects. */
   async #tell(say: () => Promise<unknown>): Promise<void> {
     try {
       await say();

@@ -1,7 +1,7 @@
 /** One connection to a server: TCP or TLS, JSON-RPC requests with their replies, events, and pings both ways. */
 import { once } from 'node:events';
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
-import { connect as connectTls, type TLSSocket } from 'node:tls';
+import { connect as connectTls, TLSSocket } from 'node:tls';
 import {
   commands,
   describeIssue,
@@ -75,7 +75,7 @@ export class ControlConnection {
   /** Connects, checks the certificate and agrees on the protocol version. */
   static async open(address: ServerAddress, options: ControlOptions, signal?: AbortSignal): Promise<ControlConnection> {
     const socket = await openSocket(address, options, signal);
-    const fingerprint = options.tls ? (socket as TLSSocket).getPeerCertificate().fingerprint256 : null;
+    const fingerprint = socket instanceof TLSSocket ? socket.getPeerCertificate().fingerprint256 : null;
     try {
       if (fingerprint !== null) options.checkFingerprint(fingerprint);
       const connection = new ControlConnection(socket, fingerprint, options);
@@ -259,24 +259,20 @@ async function openSocket(
   }
 }
 
+const socketErrors: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'nothing listens there',
+  ENOTFOUND: 'its name is unknown',
+  EAI_AGAIN: 'its name is unknown',
+  EHOSTUNREACH: 'no network route',
+  ENETUNREACH: 'no network route',
+  ERR_SSL_WRONG_VERSION_NUMBER: 'it does not speak TLS (see --no-tls)',
+  ERR_SSL_PACKET_LENGTH_TOO_LONG: 'it does not speak TLS (see --no-tls)',
+};
+
 function describeSocketError(error: NodeJS.ErrnoException): string {
-  switch (error.code) {
-    case 'ECONNREFUSED':
-      return 'nothing listens there';
-    case 'ENOTFOUND':
-    case 'EAI_AGAIN':
-      return 'its name is unknown';
-    case 'EHOSTUNREACH':
-    case 'ENETUNREACH':
-      return 'no network route';
-    case 'ERR_SSL_WRONG_VERSION_NUMBER':
-    case 'ERR_SSL_PACKET_LENGTH_TOO_LONG':
-      return 'it does not speak TLS (see --no-tls)';
-    default:
-      // Several addresses were tried (Happy Eyeballs): the reasons are inside.
-      if (error instanceof AggregateError && error.errors[0]) {
-        return describeSocketError(error.errors[0] as NodeJS.ErrnoException);
-      }
-      return error.message;
-  }
+  const known = socketErrors[error.code ?? ''];
+  if (known !== undefined) return known;
+  // Several addresses were tried (Happy Eyeballs): the reasons are inside.
+  const inside: unknown = error instanceof AggregateError ? error.errors[0] : undefined;
+  return inside instanceof Error ? describeSocketError(inside) : error.message;
 }

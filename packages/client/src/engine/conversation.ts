@@ -10,7 +10,7 @@ import {
   type Introduction,
   type MessageRecord,
 } from '@parley/protocol';
-import type { LinkEnd } from '@parley/transport';
+import { TransportError, type LinkEnd } from '@parley/transport';
 import type { CallOptions, ClientEvent, ConversationStatus, Notice } from './api.js';
 import { IncomingChain, OutgoingChain } from './message-chain.js';
 import { Outbox } from './outbox.js';
@@ -120,7 +120,8 @@ export class Conversation {
     const member = this.#members.get(peer);
     if (!member) return;
     this.#members.delete(peer);
-    closeQuietly(member.link);
+    // Bounded by the transport, and nobody waits for it.
+    void member.link?.close();
     this.#failUnconfirmed(peer);
   }
 
@@ -148,7 +149,7 @@ export class Conversation {
     const members = [...this.#members];
     this.#members.clear();
     for (const [peer] of members) this.#failUnconfirmed(peer);
-    await Promise.all(members.map(([, { link }]) => link?.close()));
+    await Promise.all(members.flatMap(([, { link }]) => (link ? [link.close()] : [])));
   }
 
   #sendNow(text: string): { id: string; to: string[] } {
@@ -164,15 +165,13 @@ export class Conversation {
     const hexId = id.toString('hex');
     const unreachable: string[] = [];
     for (const [peer, { link }] of this.#members) {
-      if (link) {
-        this.#outbox.add(peer, hexId, frame.length);
-        link.send(frame);
-      } else {
-        unreachable.push(peer);
-      }
+      if (link && this.#sendOn(peer, link, frame)) this.#outbox.add(peer, hexId, frame.length);
+      else unreachable.push(peer);
     }
     // After the caller has learnt the id.
-    if (unreachable.length > 0) setImmediate(() => unreachable.forEach((peer) => this.#receipt(hexId, peer, 'failed')));
+    setImmediate(() => {
+      for (const peer of unreachable) this.#receipt(hexId, peer, 'failed');
+    });
     return { id: hexId, to: this.members };
   }
 
@@ -203,7 +202,7 @@ export class Conversation {
       throw new MalformedError('it is of another sender or conversation');
     }
     const verdict = member.chain.accept(message, record);
-    member.link?.send(encodeReceiptFrame(message.id));
+    if (member.link) this.#sendOn(peer, member.link, encodeReceiptFrame(message.id));
     if (verdict === 'duplicate') return;
     if (verdict === 'gap') this.#warn(`messages of ${peer} before this one are missing`);
     if (verdict === 'fork') this.#warn(`${peer} contradicts what it sent before`);
@@ -218,6 +217,22 @@ export class Conversation {
     });
   }
 
+  /** False when the link takes nothing more. */
+  #sendOn(peer: string, link: PeerLink, frame: Uint8Array): boolean {
+    try {
+      link.send(frame);
+      return true;
+    } catch (error) {
+      if (!(error instanceof TransportError)) throw error;
+      // `send` waits long before this: only receipts pile up so, for a peer that talks on and acknowledges nothing.
+      if (error.code === 'SEND_BUFFER_FULL') {
+        this.#warn(`${peer} takes nothing in; the connection is closed`);
+        void link.close();
+      }
+      return false;
+    }
+  }
+
   #failUnconfirmed(peer: string): void {
     for (const id of this.#outbox.fail(peer)) this.#receipt(id, peer, 'failed');
   }
@@ -229,9 +244,4 @@ export class Conversation {
   #warn(text: string): void {
     this.#options.notice({ level: 'warning', text });
   }
-}
-
-function closeQuietly(link: PeerLink | undefined): void {
-  // Bounded by the transport, and nobody waits for it.
-  void link?.close();
 }

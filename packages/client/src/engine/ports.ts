@@ -1,16 +1,5 @@
 /** What the engine needs from the transport; `UdpTransport` of @parley/transport/node is the real one. */
-import type { Address, LinkEnd } from '@parley/transport';
-
-export interface LinkIntroduction {
-  /** 16 bytes. */
-  readonly id: Uint8Array;
-  /** The peer's X25519 public key. */
-  readonly peerKey: Uint8Array;
-  /** 32 bytes. */
-  readonly psk: Uint8Array;
-  readonly role: 'initiator' | 'responder';
-  readonly candidates: readonly Address[];
-}
+import type { Address, Introduction, LinkEnd } from '@parley/transport';
 
 export interface LinkHandlers {
   established(): void;
@@ -21,6 +10,7 @@ export interface LinkHandlers {
 export interface PeerLink {
   /** Smoothed, milliseconds. */
   readonly rttMs: number | undefined;
+  /** Throws a TransportError when the link takes nothing more. */
   send(bytes: Uint8Array): void;
   /** Sends what is queued, then says goodbye; settles when the link is gone, within a bounded time. */
   close(): Promise<void>;
@@ -28,7 +18,7 @@ export interface PeerLink {
 
 export interface PeerTransport {
   readonly localAddress: Address;
-  open(introduction: LinkIntroduction, handlers: LinkHandlers): PeerLink;
+  open(introduction: Introduction, handlers: LinkHandlers): PeerLink;
   /** Sends a datagram that is not the transport's own (STUN). */
   sendForeign(bytes: Uint8Array, to: Address): void;
   close(): Promise<void>;

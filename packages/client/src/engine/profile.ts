@@ -1,14 +1,20 @@
 /** The files of one client: its device key, what it has pinned, and the lock that keeps a second process out. */
 import { createHash } from 'node:crypto';
-import { mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync, writeSync, closeSync, fsyncSync } from 'node:fs';
+import {
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+  closeSync,
+  fsyncSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { ParleyError } from '@parley/protocol';
+import type { KeyPair } from '@parley/transport';
 import { generateKeyPair, publicKeyOf } from '@parley/transport/node';
-
-export interface KeyPair {
-  readonly privateKey: Uint8Array;
-  readonly publicKey: Uint8Array;
-}
 
 /** What a key seen now is, against those pinned for the same name at the same server. */
 export type PinVerdict = 'pinned' | 'first' | 'changed';

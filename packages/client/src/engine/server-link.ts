@@ -69,16 +69,12 @@ export class ServerLink {
     return this.#connection;
   }
 
-  call<M extends Method>(
+  async call<M extends Method>(
     method: M,
     params: Params<M>,
     options?: CallOptions & { timeoutMs?: number },
   ): Promise<Result<M>> {
-    try {
-      return this.connection.call(method, params, options);
-    } catch (error) {
-      return Promise.reject(error as Error);
-    }
+    return this.connection.call(method, params, options);
   }
 
   loggedIn(login: Login): void {
@@ -100,7 +96,7 @@ export class ServerLink {
   }
 
   #controlOptions(): ControlOptions {
-    const { address, profile, onEvent } = this.#options;
+    const { address, profile } = this.#options;
     return {
       ...this.#options,
       checkFingerprint: (fingerprint) => {
@@ -110,7 +106,7 @@ export class ServerLink {
       onEvent: (event) => {
         if (event.name === 'server.shutdown') this.#options.onState('shutdown');
         if (event.name === 'server.replaced') this.#giveUp(new ParleyError('ALREADY_CONNECTED', replacedText));
-        onEvent(event);
+        this.#options.onEvent(event);
       },
       onLost: () => {
         this.#connection = undefined;
@@ -136,12 +132,10 @@ export class ServerLink {
 
   async #tryUntilBack(): Promise<void> {
     const { settings } = this.#options;
-    for (let attempt = 0; !this.#stop.signal.aborted; attempt += 1) {
-      await sleep(
-        backoffMs(attempt, settings.reconnectMinMs, settings.reconnectMaxMs, Math.random()),
-        undefined,
-        { signal: this.#stop.signal },
-      ).catch(() => undefined);
+    for (let attempt = 0; ; attempt += 1) {
+      await sleep(backoffMs(attempt, settings.reconnectMinMs, settings.reconnectMaxMs, Math.random()), undefined, {
+        signal: this.#stop.signal,
+      }).catch(() => undefined);
       if (this.#stop.signal.aborted) return;
       try {
         await this.#comeBack();
@@ -157,8 +151,7 @@ export class ServerLink {
   }
 
   async #comeBack(): Promise<void> {
-    const { address, onNotice, onState, restore } = this.#options;
-    const connection = await ControlConnection.open(address, this.#controlOptions(), this.#stop.signal);
+    const connection = await ControlConnection.open(this.address, this.#controlOptions(), this.#stop.signal);
     if (this.#login) {
       try {
         await connection.call('account.resume', { token: this.#login.resumeToken });
@@ -168,13 +161,13 @@ export class ServerLink {
           throw error;
         }
         this.#login = undefined;
-        onNotice({ level: 'warning', text: 'the server no longer knows this login; log in again' });
+        this.#options.onNotice({ level: 'warning', text: 'the server no longer knows this login; log in again' });
       }
     }
     this.#connection = connection;
-    if (this.#login) await restore();
+    if (this.#login) await this.#options.restore();
     if (!this.isUp) throw new ParleyError('SERVER_LOST');
-    onState('back');
+    this.#options.onState('back');
   }
 
   #giveUp(reason: ParleyError): void {

@@ -3,7 +3,7 @@ import { ParleyError, type Introduction } from '@parley/protocol';
 import type { Notice } from './api.js';
 import { keyFingerprint, type Profile } from './profile.js';
 import { parseServerAddress } from './server-address.js';
-import { ServerKeyChangedError } from './server-link.js';
+import type { ServerKeyChangedError } from './server-link.js';
 
 export class Trust {
   readonly #profile: Profile;

@@ -1,0 +1,21 @@
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { backoffMs } from './backoff.js';
+
+describe('backoff', () => {
+  it('doubles from the least to the most, with the upper half at random', () => {
+    const highest = Array.from({ length: 9 }, (_, attempt) => backoffMs(attempt, 500, 30_000, 0.999_999));
+    expect(highest.map(Math.round)).toEqual([500, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000, 30_000]);
+    expect(backoffMs(3, 500, 30_000, 0)).toBe(2000);
+  });
+
+  it('keeps within its bounds for any attempt', () => {
+    fc.assert(
+      fc.property(fc.nat(1e9), fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }), (attempt, random) => {
+        const ms = backoffMs(attempt, 500, 30_000, random);
+        expect(ms).toBeGreaterThanOrEqual(500);
+        expect(ms).toBeLessThanOrEqual(30_000);
+      }),
+    );
+  });
+});
