@@ -1,7 +1,8 @@
 /** The program mca: gives the terminal its process. */
-import { exitCodes } from '@parley/protocol';
+import { exitCodes, printable } from '@parley/protocol';
 import { createClient, packageVersion } from './compose.js';
 import { asParleyError, errorLine } from './terminal/error-lines.js';
+import { pasteModeOff } from './terminal/keyboard.js';
 import { runProgram, type EndSignal } from './terminal/program.js';
 import { systemTimer } from './terminal/timer.js';
 
@@ -17,12 +18,15 @@ function onSignal(listener: (signal: EndSignal) => void): void {
 }
 
 process.on('uncaughtException', (thrown) => {
-  process.stderr.write(`${errorLine(asParleyError(thrown))}\n${thrown.stack ?? ''}\n`);
+  const stack = (thrown.stack ?? '').split('\n').map(printable);
+  process.stderr.write([errorLine(asParleyError(thrown)), ...stack, ''].join('\n'));
   process.exit(exitCodes.ours);
 });
 // A terminal is given back as it was found, however the program ends.
 process.on('exit', () => {
-  if (process.stdin.isTTY && process.stdin.isRaw) process.stdin.setRawMode(false);
+  if (!process.stdin.isTTY || !process.stdin.isRaw) return;
+  process.stdin.setRawMode(false);
+  process.stdout.write(pasteModeOff);
 });
 
 process.exit(

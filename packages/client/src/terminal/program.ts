@@ -110,15 +110,15 @@ async function runWithClient(
     mode.interactive?.event(event);
     backlog.add(event);
   });
+  let end: RunEnd;
   try {
-    const end = await runner.run(mode.lines, stop);
-    await leave(client, reporter, ports.timer);
-    return exitCodeAtEnd(end, deliveries, reporter);
+    end = await runner.run(mode.lines, stop);
   } finally {
-    mode.interactive?.close();
     await leave(client, reporter, ports.timer);
+    mode.interactive?.close();
     ports.stdin.destroy();
   }
+  return exitCodeAtEnd(end, deliveries, reporter);
 }
 
 interface Mode {
@@ -169,7 +169,7 @@ async function* inputLines(script: string | undefined, stdin: Readable): AsyncGe
   }
 }
 
-/** Bounded, and twice the same as once. */
+/** Bounded: a server that does not answer must not keep the program from ending. */
 async function leave(client: ParleyClient, reporter: Reporter, timer: Timer): Promise<void> {
   const left = await within(timer, leaveTimeoutMs, client.close());
   if (!left) reporter.remark('the server was not left in time');
