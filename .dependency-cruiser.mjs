@@ -1,7 +1,7 @@
 // The layers of the house: imports go down only. Each rule says why.
 const pure =
   '^packages/(protocol|rendezvous|simulator)/(src|dist)|^packages/transport/(src|dist)/(?!node/)|^packages/server/(src|dist)/domain/';
-const tests = '\\.test\\.(ts|js)$|^test/';
+const tests = '\\.test\\.(ts|js)$|^test/|/src/testing/';
 
 /** @type {import('dependency-cruiser').IConfiguration} */
 export default {
