@@ -386,7 +386,8 @@ export class Client implements ParleyClient {
     if (this.#conversation !== conversation) return;
     this.#conversation = undefined;
     const { kind, name } = conversation;
-    const closing = conversation.close();
+    // The link first: its goodbye comes behind the last receipts, while the server's word could overtake them.
+    await conversation.close();
     const server = this.#server;
     if (server) {
       await this.#tell(() =>
@@ -395,7 +396,6 @@ export class Client implements ParleyClient {
           : server.call('room.leave', { room: name }),
       );
     }
-    await closing;
     if (kind === 'user') this.#emitSession(name, 'closed', 'ended');
   }
 
@@ -520,12 +520,17 @@ export class Client implements ParleyClient {
       case 'room.closed': {
         const conversation = this.#room(event.params.room);
         if (!conversation) return;
-        this.#conversation = undefined;
-        void conversation.close();
-        this.#emit({ event: 'room', room: conversation.name, state: 'closed' });
+        this.#endRoom(conversation);
         return;
       }
     }
+  }
+
+  /** The room is closed for all; what is on its way still arrives, and its receipts too. */
+  #endRoom(conversation: Conversation): void {
+    this.#conversation = undefined;
+    void conversation.settled(this.#parts.settings.lingerMs).then(() => conversation.close());
+    this.#emit({ event: 'room', room: conversation.name, state: 'closed' });
   }
 
   #onSessionClosed(peer: string, reason: CloseReason): void {
@@ -563,9 +568,7 @@ export class Client implements ParleyClient {
       }
     } catch (error) {
       if (!(error instanceof ParleyError) || error.code !== 'UNKNOWN_ROOM') throw error;
-      this.#conversation = undefined;
-      void conversation.close();
-      this.#emit({ event: 'room', room: name, state: 'closed' });
+      this.#endRoom(conversation);
     }
   }
 

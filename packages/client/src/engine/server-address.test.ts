@@ -24,7 +24,6 @@ describe('a server address', () => {
     'a b',
     '[::1',
     '[host]:1',
-    '1:2',
     'http://host',
     'x'.repeat(254),
   ])('%j is none', (text) => {

@@ -1,0 +1,12 @@
+// A bot in ten lines: answers every message with its own words. `node examples/echo-bot.mjs localhost echo its-password`
+import { createClient } from '@parley/client';
+
+const [server = 'localhost', name = 'echo', password = ''] = process.argv.slice(2);
+const bot = await createClient({ home: `./${name}-home` });
+process.once('SIGTERM', () => void bot.close());
+
+await bot.connect(server);
+await bot.login(name, password).catch(() => bot.register(name, password));
+for await (const event of bot.events()) {
+  if (event.event === 'message') await bot.send(`you said: ${event.text}`);
+}
