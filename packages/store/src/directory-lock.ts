@@ -1,3 +1,4 @@
+import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { StoreError } from './store-error.js';
@@ -8,7 +9,9 @@ import { StoreError } from './store-error.js';
  * @returns a function that frees it.
  */
 export function lockDirectory(directory: string): () => void {
-  const database = new Database(join(directory, 'lock.db'), { timeout: 0 });
+  const path = join(directory, 'lock.db');
+  closeSync(openSync(path, 'a', 0o600));
+  const database = new Database(path, { timeout: 0 });
   try {
     database.exec('BEGIN EXCLUSIVE');
   } catch (cause) {

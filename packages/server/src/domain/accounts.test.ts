@@ -84,7 +84,7 @@ describe('register', () => {
     await Promise.resolve();
     world.messenger.disconnected(connection);
     world.passwords.release();
-    await expect(registered).rejects.toEqual(code('ABORTED'));
+    await expect(registered).rejects.toEqual(code('NOT_LOGGED_IN'));
     expect(world.messenger.onlineUsers()).toEqual([]);
   });
 });

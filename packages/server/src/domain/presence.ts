@@ -140,7 +140,7 @@ export class PresenceTable {
   }
 
   #requireStranger(connection: Connection): void {
-    if (!this.#open.has(connection)) throw new ParleyError('ABORTED', 'the connection was closed meanwhile');
+    if (!this.#open.has(connection)) throw new ParleyError('NOT_LOGGED_IN', 'the connection was closed meanwhile');
     if (this.#byConnection.has(connection)) throw new ParleyError('ALREADY_LOGGED_IN');
   }
 

@@ -204,6 +204,7 @@ describe('closing a room', () => {
     await expect(world.messenger.rooms.close(carla.user, 'lobby')).rejects.toEqual(refusal('NOT_OWNER'));
     await expect(world.messenger.rooms.close(anna.user, 'nowhere')).rejects.toEqual(refusal('UNKNOWN_ROOM'));
     await world.messenger.rooms.leave(anna.user, 'lobby');
+    berta.connection.take();
     await world.messenger.rooms.close(anna.user, 'lobby');
     expect(berta.connection.take()).toEqual([['room.closed', { room: 'lobby' }]]);
   });

@@ -1,0 +1,141 @@
+/** The one place that builds real parts and joins them. */
+import { openStore } from '@parley/store';
+import { AdminConsole, type AdminResult } from './admin/admin-console.js';
+import { loadCertificate } from './certificate.js';
+import { RequestDispatcher } from './dispatch/request-dispatcher.js';
+import { Messenger } from './domain/index.js';
+import { handlers } from './handlers/index.js';
+import { bindPair } from './listeners/bind.js';
+import { ControlListener } from './listeners/control-listener.js';
+import { StunListener } from './listeners/stun-listener.js';
+import { defaultOptions, type ServerOptions, type StartOptions } from './options.js';
+import { BcryptHasher } from './passwords/bcrypt-hasher.js';
+import { loadPepper } from './passwords/pepper.js';
+import { StartFailure } from './start-failure.js';
+import { monotonicMs, systemClock, systemRandom } from './system-ports.js';
+import { version } from './version.js';
+
+/** How often resume tokens that nobody used are forgotten. */
+const tokenSweepMs = 24 * 3_600_000;
+
+/** What is under way when the server stops gets this long; a call that waits is ended before. */
+const drainMs = 5_000;
+
+export interface HostAndPort {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface RunningServer {
+  /** Where clients connect. */
+  readonly control: HostAndPort;
+  /** Where STUN Binding is answered; the same port. */
+  readonly udp: HostAndPort;
+  /** SHA-256 of the certificate as clients show it, or null without TLS. */
+  readonly fingerprint: string | null;
+  /** Runs one line of the admin prompt; undefined for an empty one. `x` settles when the server has stopped. */
+  execute(line: string): Promise<AdminResult | undefined>;
+  /** Tells every client, answers what is under way and lets go of everything. May be called twice. */
+  stop(): Promise<void>;
+}
+
+type Closer = () => Promise<void> | void;
+
+/** @throws StartFailure for what an operator can mend; nothing is left open then. */
+export async function startServer(start: StartOptions): Promise<RunningServer> {
+  const options = { ...defaultOptions, ...start };
+  const closers: Closer[] = [];
+  try {
+    return await build(options, closers);
+  } catch (error) {
+    await closeAll(closers);
+    throw StartFailure.from(error);
+  }
+}
+
+async function build(options: ServerOptions, closers: Closer[]): Promise<RunningServer> {
+  const { log, dataDirectory, pingIntervalMs, lingerMs, maxClients } = options;
+  const store = await openStore(dataDirectory);
+  closers.push(() => store.close());
+  const accountsExist = (await store.accounts.namesAfter(undefined, 1)).length > 0;
+  const passwords = new BcryptHasher(loadPepper(dataDirectory, accountsExist), options.bcryptCost);
+  closers.push(() => passwords.close());
+  const certificate = options.tls ? await loadCertificate(dataDirectory) : null;
+
+  const { accounts, rooms, resumeTokens } = store;
+  const ports = { clock: systemClock, random: systemRandom, passwords, accounts, rooms, resumeTokens };
+  const messenger = new Messenger(ports, options);
+  await messenger.accounts.dropOldTokens();
+  const sweep = setInterval(() => {
+    messenger.accounts.dropOldTokens().catch((error: unknown) => {
+      log.error({ err: error }, 'old resume tokens could not be dropped');
+    });
+  }, tokenSweepMs).unref();
+  closers.push(() => {
+    clearInterval(sweep);
+  });
+
+  let stunPort = 0;
+  const makeListener = (): ControlListener =>
+    new ControlListener(certificate, {
+      clock: systemClock,
+      log,
+      maxClients,
+      settings: { pingIntervalMs, lingerMs },
+      dispatcherFor: (connection) => {
+        const server = { agent: `parley-msa/${version}`, stunPort, pingIntervalMs };
+        return new RequestDispatcher({ handlers, messenger, server, monotonicMs, log }, connection);
+      },
+      opened: (connection) => {
+        messenger.connected(connection);
+      },
+      closed: (connection) => {
+        messenger.disconnected(connection);
+      },
+    });
+  const { listener, udp, address } = await bindPair(makeListener, options.host, options.port);
+  stunPort = address.port;
+  listener.started();
+  const stun = new StunListener(udp, log);
+  closers.push(
+    () => stun.close(),
+    async () => {
+      listener.stopAccepting();
+      messenger.stop();
+      await Promise.all([passwords.close(), withinMs(drainMs, listener.drain())]);
+      listener.cut();
+    },
+  );
+
+  let stopped: Promise<void> | undefined;
+  const stop = (): Promise<void> => {
+    stopped ??= closeAll(closers).then(() => {
+      log.info('stopped');
+    });
+    return stopped;
+  };
+  const at = { host: address.address, port: address.port };
+  const adminConsole = new AdminConsole({ messenger, stop, log });
+  log.info({ host: at.host, port: at.port }, 'started');
+  return {
+    control: at,
+    udp: at,
+    fingerprint: certificate?.fingerprint ?? null,
+    execute: (line) => adminConsole.execute(line),
+    stop,
+  };
+}
+
+/** Last opened, first closed. */
+async function closeAll(closers: Closer[]): Promise<void> {
+  for (const close of closers.splice(0).reverse()) await close();
+}
+
+async function withinMs(ms: number, work: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  await Promise.race([work, late]);
+  clearTimeout(timer);
+}

@@ -1,0 +1,6 @@
+import type { Handler } from './handler.js';
+
+export const accountLogout: Handler<'account.logout'> = async (_params, { messenger, user }) => {
+  await messenger.accounts.logout(user);
+  return {};
+};

@@ -1,0 +1,29 @@
+import type { commands, Method, Params, Result } from '@parley/protocol';
+import type { Connection, Messenger, OnlineUser } from '../domain/index.js';
+
+/** What clients may ask about the server itself. */
+export interface ServerFacts {
+  readonly agent: string;
+  readonly stunPort: number;
+  readonly pingIntervalMs: number;
+}
+
+export interface HandlerContext<User = OnlineUser | undefined> {
+  readonly messenger: Messenger;
+  readonly server: ServerFacts;
+  /** Where the request came from. */
+  readonly connection: Connection;
+  /** Who asks. */
+  readonly user: User;
+}
+
+type UserOf<M extends Method> = (typeof commands)[M]['access'] extends 'user' ? OnlineUser : OnlineUser | undefined;
+
+/** Answers one command; access, parameters and rate are checked before. */
+export type Handler<M extends Method> = (
+  params: Params<M>,
+  context: HandlerContext<UserOf<M>>,
+) => Result<M> | Promise<Result<M>>;
+
+/** One handler for each command of the protocol. */
+export type HandlerTable = { readonly [M in Method]: Handler<M> };

@@ -1,0 +1,41 @@
+import { accountLogin } from './account-login.js';
+import { accountLogout } from './account-logout.js';
+import { accountRegister } from './account-register.js';
+import { accountResume } from './account-resume.js';
+import { pathPublish } from './path-publish.js';
+import { roomClose } from './room-close.js';
+import { roomEnter } from './room-enter.js';
+import { roomLeave } from './room-leave.js';
+import { roomList } from './room-list.js';
+import { roomMembers } from './room-members.js';
+import { serverHello } from './server-hello.js';
+import { serverPing } from './server-ping.js';
+import { sessionAnswer } from './session-answer.js';
+import { sessionClose } from './session-close.js';
+import { sessionOpen } from './session-open.js';
+import { sessionRestore } from './session-restore.js';
+import { userConnected } from './user-connected.js';
+import { userList } from './user-list.js';
+import type { HandlerTable } from './handler.js';
+
+/** A command without its handler here does not compile. */
+export const handlers: HandlerTable = {
+  'server.hello': serverHello,
+  'server.ping': serverPing,
+  'account.register': accountRegister,
+  'account.login': accountLogin,
+  'account.resume': accountResume,
+  'account.logout': accountLogout,
+  'user.list': userList,
+  'user.connected': userConnected,
+  'room.list': roomList,
+  'room.members': roomMembers,
+  'room.enter': roomEnter,
+  'room.leave': roomLeave,
+  'room.close': roomClose,
+  'session.open': sessionOpen,
+  'session.answer': sessionAnswer,
+  'session.close': sessionClose,
+  'session.restore': sessionRestore,
+  'path.publish': pathPublish,
+};

@@ -1,0 +1,6 @@
+import type { Handler } from './handler.js';
+
+export const sessionRestore: Handler<'session.restore'> = ({ peer, id }, { messenger, user }) => {
+  messenger.restoreSession(user, peer, id);
+  return {};
+};

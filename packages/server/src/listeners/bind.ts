@@ -1,0 +1,90 @@
+import { createSocket, type Socket as UdpSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { lookup } from 'node:dns/promises';
+import { isIPv6, type AddressInfo, type Server } from 'node:net';
+import { StartFailure } from '../start-failure.js';
+
+/** How often another free port is tried when UDP already uses the number that TCP got. */
+const freePortTries = 20;
+
+/** Every interface: of both families where there is IPv6, else of IPv4. */
+const allInterfaces = ['::', '0.0.0.0'] as const;
+
+interface TcpListener {
+  readonly server: Server;
+}
+
+interface BoundPair<L> {
+  readonly listener: L;
+  readonly udp: UdpSocket;
+  readonly address: AddressInfo;
+}
+
+/**
+ * Binds a TCP server and a UDP socket to the same port of one address.
+ * @param host a name or address; undefined: all interfaces.
+ * @param port 0 picks one that is free for both.
+ * @throws StartFailure PORT_IN_USE, ADDRESS_UNUSABLE
+ */
+export async function bindPair<L extends TcpListener>(
+  makeListener: () => L,
+  host: string | undefined,
+  port: number,
+): Promise<BoundPair<L>> {
+  const addresses = host === undefined ? allInterfaces : [await resolve(host)];
+  for (const [index, address] of addresses.entries()) {
+    try {
+      return await bindAddress(makeListener, address, port);
+    } catch (cause) {
+      const { code } = cause as NodeJS.ErrnoException;
+      const familyMissing = code === 'EAFNOSUPPORT' || code === 'EADDRNOTAVAIL';
+      if (!familyMissing || index === addresses.length - 1) throw bindFailure(address, port, cause);
+    }
+  }
+  throw new Error('no address to bind');
+}
+
+async function bindAddress<L extends TcpListener>(
+  makeListener: () => L,
+  host: string,
+  port: number,
+): Promise<BoundPair<L>> {
+  for (let tries = 1; ; tries += 1) {
+    const listener = makeListener();
+    const { server } = listener;
+    server.listen({ host, port });
+    await once(server, 'listening');
+    const address = server.address() as AddressInfo;
+    const udp = createSocket(isIPv6(host) ? 'udp6' : 'udp4');
+    try {
+      udp.bind({ address: host, port: address.port, exclusive: true });
+      await once(udp, 'listening');
+      return { listener, udp, address };
+    } catch (error) {
+      udp.close();
+      server.close();
+      await once(server, 'close');
+      const inUse = (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
+      if (!inUse || port !== 0 || tries >= freePortTries) throw error;
+    }
+  }
+}
+
+async function resolve(host: string): Promise<string> {
+  try {
+    return (await lookup(host)).address;
+  } catch (cause) {
+    throw new StartFailure('ADDRESS_UNUSABLE', `no address is known for the host ${host}`, { cause });
+  }
+}
+
+function bindFailure(host: string, port: number, cause: unknown): unknown {
+  const { code, syscall } = cause as NodeJS.ErrnoException;
+  if (syscall !== 'listen' && syscall !== 'bind') return cause;
+  const where = `port ${String(port)} of ${host}`;
+  if (code === 'EADDRINUSE') {
+    const protocol = syscall === 'bind' ? 'UDP' : 'TCP';
+    return new StartFailure('PORT_IN_USE', `${protocol} ${where} is in use`, { cause });
+  }
+  return new StartFailure('ADDRESS_UNUSABLE', `cannot listen on ${where} (${code ?? 'unknown error'})`, { cause });
+}

@@ -1,0 +1,26 @@
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { readIfThere, writeSecretFile } from '../durable-file.js';
+import { StartFailure } from '../start-failure.js';
+
+const pepperBytes = 32;
+
+/**
+ * The secret that goes into every password hash and lies beside the database, not in it: who has only a copy of the
+ * database cannot even begin to guess. Made at the first start.
+ * @throws StartFailure DATA_CORRUPT when it is damaged, or gone while there are accounts that need it.
+ */
+export function loadPepper(directory: string, accountsExist: boolean): Uint8Array {
+  const path = join(directory, 'pepper');
+  const stored = readIfThere(path);
+  if (stored === undefined) {
+    if (accountsExist) {
+      throw new StartFailure('DATA_CORRUPT', `${path} is missing; without it no password can be checked`);
+    }
+    const pepper = randomBytes(pepperBytes);
+    writeSecretFile(path, `${pepper.toString('hex')}\n`);
+    return pepper;
+  }
+  if (!/^[0-9a-f]{64}\n?$/.test(stored)) throw new StartFailure('DATA_CORRUPT', `${path} is damaged`);
+  return Buffer.from(stored.trim(), 'hex');
+}
