@@ -1,6 +1,7 @@
 /** Deals out what a person types: to the line, or to the question on the screen. A paste comes as one piece. */
 import { PassThrough, type Readable } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
+import { limits } from '@parley/protocol';
 
 /** Bracketed paste (xterm, "Bracketed Paste Mode"): the terminal tells where a paste begins and ends. */
 export const pasteModeOn = '\u001b[?2004h';
@@ -8,8 +9,8 @@ export const pasteModeOff = '\u001b[?2004l';
 const pasteStart = '\u001b[200~';
 const pasteEnd = '\u001b[201~';
 
-/** A paste may be as long as the longest text, and somewhat more to say by how much it is too long. */
-const maxPasteCharacters = 64 * 1024;
+/** What is longer than any text cannot be sent. */
+const maxPasteCharacters = limits.textBytes;
 
 const ctrlC = '\u0003';
 const ctrlD = '\u0004';
@@ -102,7 +103,7 @@ export class Keyboard {
       }
       return false;
     }
-    const text = this.#pasteTooLong ? null : this.#held.slice(0, end);
+    const text = this.#pasteTooLong || end > maxPasteCharacters ? null : this.#held.slice(0, end);
     this.#held = this.#held.slice(end + pasteEnd.length);
     this.#endPaste();
     if (this.#question) this.#question.input.write(asOneLine(text ?? ''));
@@ -117,9 +118,13 @@ export class Keyboard {
 
   #forward(keys: string): void {
     if (keys === '') return;
-    if (!this.#question) this.lineInput.write(keys);
-    else if (keys === ctrlD) this.#question.giveUp();
-    else this.#question.input.write(keys);
+    if (this.#question) {
+      if (keys === ctrlD) this.#question.giveUp();
+      else this.#question.input.write(keys);
+      return;
+    }
+    // One at a time: of keys that come together readline does not keep count of the rows they fill.
+    for (const key of keys) this.lineInput.write(key);
   }
 }
 

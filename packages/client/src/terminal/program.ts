@@ -164,8 +164,8 @@ async function* inputLines(script: string | undefined, stdin: Readable): AsyncGe
   try {
     yield* file === undefined ? linesOf(stdin, 'standard input') : linesOf(createReadStream(file), basename(file));
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new ParleyError('USAGE', `cannot read ${file ?? 'standard input'}: ${reason}`, { cause });
+    // Streams fail with Errors only.
+    throw new ParleyError('USAGE', `cannot read ${file ?? 'standard input'}: ${(cause as Error).message}`, { cause });
   }
 }
 
