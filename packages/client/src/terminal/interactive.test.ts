@@ -69,7 +69,7 @@ describe('a chat at a terminal', () => {
     await type('good morning\r');
     expect((await terminal.shown()).slice(-4)).toEqual([
       'alice> o bob',
-      'talking with bob, path: direct',
+      'path: direct',
       'alice -> good morning',
       'alice@bob>',
     ]);
@@ -170,7 +170,7 @@ describe('questions', () => {
     await type('o\r');
     await until('Talk with:');
     await type('\r');
-    await until('talking with bob');
+    await until('path: direct');
     expect(client.calls.at(-1)).toEqual(['open', 'bob']);
   });
 
@@ -180,7 +180,7 @@ describe('questions', () => {
     client.emit({ event: 'session', peer: 'bob', state: 'incoming' });
     await until('bob is calling. Talk?');
     await type('y\r');
-    await until('talking with bob');
+    await until('path: direct');
     expect(client.calls.at(-1)).toEqual(['accept']);
     expect((await until('half a li')).at(-1)).toBe('alice> half a li');
   });
@@ -314,7 +314,7 @@ describe('colours', () => {
     await type('o\r');
     await until('Talk with:');
     await type('\r');
-    await until('talking with bob');
+    await until('path: direct');
     expect(terminal.raw).not.toMatch(/\u001b\[[0-9;]*m/);
   });
 
@@ -323,7 +323,7 @@ describe('colours', () => {
     await type('o\r');
     await until('Talk with:');
     await type('\r');
-    await until('talking with bob');
+    await until('path: direct');
     await type('hello\r');
     await terminal.shown();
     expect(terminal.raw).toMatch(/^[\u0000-\u007f]*$/);

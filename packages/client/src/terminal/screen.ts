@@ -92,7 +92,7 @@ export class Screen {
       this.#recent = [];
     });
     rl.on('close', () => {
-      if (!this.#asking) this.#hidePrompt();
+      this.#hidePrompt();
       this.#closed = true;
       output.write(pasteModeOff);
       listener.onClose();
@@ -192,11 +192,11 @@ export class Screen {
       return await question({ input, output: this.#output, signal: AbortSignal.any([signal, end.signal]) });
     } finally {
       restore();
-      this.#asking = false;
       this.#recent = [];
-      const held = this.#held;
-      this.#held = [];
       this.#redraw(() => {
+        this.#asking = false;
+        const held = this.#held;
+        this.#held = [];
         for (const block of held) this.#write(block);
       });
     }
@@ -216,8 +216,9 @@ export class Screen {
     this.#output.uncork();
   }
 
+  /** While a question is on the screen the prompt is not. */
   #hidePrompt(): void {
-    if (this.#closed) return;
+    if (this.#asking) return;
     moveCursor(this.#output, 0, -this.#readline.getCursorPos().rows);
     cursorTo(this.#output, 0);
     clearScreenDown(this.#output);

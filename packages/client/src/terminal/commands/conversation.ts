@@ -14,7 +14,8 @@ export const open = declare({
   parse: userArgument,
   run: ({ client, signal }, peer) => client.open(peer, { signal }),
   data: ({ peer, path }) => ({ peer, path }),
-  lines: ({ peer, path }, style) => [`talking with ${style.name(peer)}, path: ${path}`],
+  // The event tells that the session is open.
+  lines: ({ path }) => [`path: ${path}`],
 });
 
 export const enter = declare({
@@ -122,7 +123,8 @@ export const accept = declare({
   parse: noArguments,
   run: ({ client, signal }) => client.accept({ signal }),
   data: ({ peer, path }) => ({ peer, path }),
-  lines: ({ peer, path }, style) => [`talking with ${style.name(peer)}, path: ${path}`],
+  // The event tells that the session is open.
+  lines: ({ path }) => [`path: ${path}`],
 });
 
 export const decline = declare({
