@@ -156,7 +156,7 @@ describe('a session', () => {
     await bob.client.disconnect();
     await alice.next('session', { peer: 'bob', state: 'closed' });
     await bob.client.connect(world.address);
-    await bob.client.login('bob', 'correct horse');
+    await bob.client.login('bob', 'correct-horse');
     await bob.client.open('alice');
     await alice.next('session', { peer: 'bob', state: 'opened' });
   });

@@ -11,7 +11,7 @@ import {
 } from '@parley/client';
 import { startServer, type RunningServer, type StartOptions } from '@parley/server';
 
-export const password = 'correct horse';
+export const password = 'correct-horse';
 
 /** Long enough for a busy machine, short enough to fail in a test's time. */
 const patienceMs = 15_000;
@@ -77,6 +77,17 @@ export class World {
     await person.client.connect(this.address);
     await person.client.register(name, password);
     return person;
+  }
+
+  /** Waits until the server lists no session; clients tell it after they have told their users. */
+  async noSessions(): Promise<void> {
+    const deadline = performance.now() + patienceMs;
+    for (;;) {
+      const { data } = (await this.server.execute('ls')) as { data: { sessions: unknown[] } };
+      if (data.sessions.length === 0) return;
+      if (performance.now() > deadline) throw new Error(`still there: ${JSON.stringify(data)}`);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
   }
 
   async close(): Promise<void> {

@@ -306,18 +306,25 @@ export class Client implements ParleyClient {
       const failed = new Promise<never>((_, reject) => {
         this.#failOpening = reject;
       });
-      await orAborted(Promise.race([conversation.link(introduction), failed]), signal);
+      const opened = conversation.link(introduction, () => {
+        this.#isOpen = true;
+        this.#failOpening = undefined;
+        this.#emitSession(peer, 'opened');
+      });
+      await orAborted(Promise.race([opened, failed]), signal);
     } catch (error) {
-      if (this.#conversation === conversation) this.#conversation = undefined;
-      void conversation.close();
       const reason = closeReasonOf(error);
+      if (this.#conversation === conversation) {
+        this.#conversation = undefined;
+        // Given up in the moment in which it stood.
+        if (this.#isOpen) this.#emitSession(peer, 'closed', reason);
+      }
+      void conversation.close();
       void this.#tell(() => server.call('session.close', { peer, reason }));
       throw reason === 'NO_PATH' ? new ParleyError('NO_PATH', noPathText(peer), { cause: error }) : error;
     } finally {
       this.#failOpening = undefined;
     }
-    this.#isOpen = true;
-    this.#emitSession(peer, 'opened');
     return { peer, path: 'direct' };
   }
 

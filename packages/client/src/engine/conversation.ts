@@ -83,8 +83,11 @@ export class Conversation {
     this.#members.set(peer, { link: undefined, chain: new IncomingChain(sha256) });
   }
 
-  /** Begins a link to a member; settles when it stands, rejects with NO_PATH or PEER_LOST when it never will. */
-  link(introduction: Introduction): Promise<void> {
+  /**
+   * Begins a link to a member; settles when it stands, rejects with NO_PATH or PEER_LOST when it never will.
+   * @param established called before the first message that came over the link is told
+   */
+  link(introduction: Introduction, established: () => void = () => undefined): Promise<void> {
     const { peer } = introduction;
     this.removeMember(peer);
     return new Promise((resolve, reject) => {
@@ -98,7 +101,10 @@ export class Conversation {
           candidates: introduction.candidates,
         },
         {
-          established: resolve,
+          established: () => {
+            if (this.#members.get(peer) === member) established();
+            resolve();
+          },
           message: (bytes) => {
             if (this.#members.get(peer) === member) this.#receive(peer, member, bytes);
           },
