@@ -9,6 +9,7 @@ const programs = {
   demo: 'scripts/demo.mjs',
   smoke: 'scripts/smoke/smoke.mjs',
   docs: 'scripts/generate-control-docs.mjs',
+  picture: 'scripts/picture.mjs',
 };
 
 const [name = '', ...args] = process.argv.slice(2);
