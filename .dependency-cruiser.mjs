@@ -99,8 +99,8 @@ export default {
     },
   ],
   options: {
-    doNotFollow: { path: 'node_modules' },
-    exclude: { path: '/dist/.*\\.(test\\.js|d\\.ts)$|^packages/[^/]+/dist/|^test/dist/' },
+    // Other packages are seen as what they are to each other: their compiled output.
+    doNotFollow: { path: 'node_modules|/dist/' },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.base.json' },
     enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['types', 'import', 'default'] },

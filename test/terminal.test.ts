@@ -132,7 +132,6 @@ describe('mca at a terminal', () => {
     const screen = await alice([], { NO_COLOR: '1' });
     screen.type(`lu${keys.enter}`);
     await screen.shows('online');
-    // eslint-disable-next-line no-control-regex
     expect(screen.output).not.toMatch(/\u001b\[[0-9;]*[1-9][0-9;]*m/);
   });
 

@@ -314,10 +314,11 @@ export class Client implements ParleyClient {
       await orAborted(Promise.race([opened, failed]), signal);
     } catch (error) {
       const reason = closeReasonOf(error);
+      const wasOpen = this.status().conversation !== null;
       if (this.#conversation === conversation) {
         this.#conversation = undefined;
         // Given up in the moment in which it stood.
-        if (this.#isOpen) this.#emitSession(peer, 'closed', reason);
+        if (wasOpen) this.#emitSession(peer, 'closed', reason);
       }
       void conversation.close();
       void this.#tell(() => server.call('session.close', { peer, reason }));
