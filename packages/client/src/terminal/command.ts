@@ -5,7 +5,7 @@ import type { EventBacklog } from './event-backlog.js';
 import type { Style } from './style.js';
 import type { Timer } from './timer.js';
 
-export interface CommandContext {
+interface CommandContext {
   readonly client: ParleyClient;
   readonly backlog: EventBacklog;
   readonly timer: Timer;

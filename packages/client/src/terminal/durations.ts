@@ -3,7 +3,7 @@ import { ParleyError } from '@parley/protocol';
 const unitsMs = { ms: 1, s: 1_000, m: 60_000 } as const;
 
 /** A script waits a day at most, so that a wrong number cannot make it hang for ever. */
-export const maxDurationMs = 24 * 3_600_000;
+const maxDurationMs = 24 * 3_600_000;
 
 const pattern = /^(\d{1,9}(?:\.\d{1,3})?)(ms|s|m)$/;
 

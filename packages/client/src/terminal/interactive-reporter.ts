@@ -121,7 +121,7 @@ export class InteractiveReporter implements Reporter {
 }
 
 /** Who and where: `alice@bob> ` in a session, `alice#room> ` in a room. */
-export function promptOf(client: ParleyClient): string {
+function promptOf(client: ParleyClient): string {
   const { user, conversation } = client.status();
   const who = user ?? 'mca';
   if (conversation === null) return `${who}> `;

@@ -9,7 +9,7 @@ export type SourceLine = LineOrProblem & {
 type LineOrProblem = { readonly line: string } | { readonly problem: 'too-long' | 'not-utf8' };
 
 /** The longest line that is read; longer ones are reported and passed over. */
-export const maxLineBytes = limits.lineBytes;
+const maxLineBytes = limits.lineBytes;
 
 /**
  * The lines of a byte stream: standard input, or a script file.

@@ -1,7 +1,7 @@
 /** Colours and marks. Whatever others have written goes through `printable` before it gets here or in here. */
 import { printable } from '@parley/protocol';
 
-export interface Marks {
+interface Marks {
   readonly sent: string;
   readonly delivered: string;
   readonly failed: string;
