@@ -33,7 +33,7 @@ const script: readonly string[] = [
 
 describe('docs/protocol/json.md', () => {
   it('tells the version', () => {
-    expect(contract).toContain(`\nVersion ${String(jsonVersion)}. `);
+    expect(contract).toContain(`\nVersion ${String(jsonVersion)}, `);
   });
 
   it('shows a result of every command, exactly as it is written', async () => {
