@@ -99,7 +99,9 @@ describe('a profile', () => {
   it('whose folder cannot be made is refused', () => {
     const file = join(mkdtempSync(join(tmpdir(), 'parley-')), 'file');
     writeFileSync(file, '');
-    expect(() => new Profile(join(file, 'home'))).toThrow(expect.objectContaining({ code: 'PROFILE_UNUSABLE' }));
+    for (const impossible of [join(file, 'home'), '/proc/nope/home']) {
+      expect(() => new Profile(impossible)).toThrow(expect.objectContaining({ code: 'PROFILE_UNUSABLE' }));
+    }
   });
 });
 

@@ -1,6 +1,7 @@
 /** The files of one client: its device key, what it has pinned, and the lock that keeps a second process out. */
 import { createHash } from 'node:crypto';
 import {
+  existsSync,
   mkdirSync,
   openSync,
   readFileSync,
@@ -11,7 +12,7 @@ import {
   closeSync,
   fsyncSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { ParleyError } from '@parley/protocol';
 import type { KeyPair } from '@parley/transport';
 import { generateKeyPair, publicKeyOf } from '@parley/transport/node';
@@ -31,9 +32,9 @@ export class Profile {
 
   /** Opens, and makes at first use, the profile in a folder; every file is for this user's eyes only (0600). */
   constructor(home: string) {
-    this.home = home;
+    this.home = resolve(home);
     try {
-      mkdirSync(home, { recursive: true, mode: 0o700 });
+      makeFolder(this.home);
       this.#lock();
     } catch (cause) {
       throw unusable(home, cause);
@@ -204,6 +205,13 @@ function writeDurably(path: string, text: string): void {
     closeSync(file);
   }
   renameSync(fresh, path);
+}
+
+/** `mkdirSync` with `recursive` never returns below /proc in Node 20, so each level is made by itself. */
+function makeFolder(path: string): void {
+  if (existsSync(path)) return;
+  makeFolder(dirname(path));
+  mkdirSync(path, { mode: 0o700 });
 }
 
 function isAlive(pid: number): boolean {
