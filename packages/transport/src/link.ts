@@ -2,7 +2,7 @@
 import { sameAddress, type Address } from './address.js';
 import { Connection, type OpenedPacket } from './connection.js';
 import type { CryptoProvider, KeyAgreement, RandomSource } from './crypto-provider.js';
-import { TransportError, Violation } from './errors.js';
+import { closeCodes, TransportError, Violation } from './errors.js';
 import type { CloseFrame } from './frames.js';
 import { InitiatorHandshake } from './handshake-initiator.js';
 import { respond, type ReceivedInitiation } from './handshake-responder.js';
@@ -163,10 +163,14 @@ export class Link {
   /**
    * Ends the link once what was sent is acknowledged, or `lingerMs` have passed. A link that is not established ends at
    * once. Does nothing on one that is closing or has ended.
-   * @param code below 0x4000, for the peer
+   * @param code from 0 up to 0x3fff, for the peer
    * @param reason for the peer's log; cut at 64 characters
+   * @throws RangeError for another code
    */
   close(now: number, code = 0, reason = ''): void {
+    if (!Number.isInteger(code) || code < 0 || code >= closeCodes.frameEncoding) {
+      throw new RangeError('the code of an application is from 0 up to 0x3fff');
+    }
     const phase = this.#phase;
     const shortReason = reason.toWellFormed().slice(0, 64).toWellFormed();
     if (phase.name === 'initiating' || phase.name === 'punching' || phase.name === 'confirming') {

@@ -221,13 +221,13 @@ describe('messages arrive once and in order', () => {
     expectAllArrive(pair, count, 60_000);
   });
 
-  it('soon after an outage of half a minute', () => {
+  it('soon after an outage of 25 seconds', () => {
     const pair = new SimulatedPair({ seed: 3 });
     pair.establish();
     pair.settle();
     pair.network.change({ blocked: true });
     for (const { link } of pair.sides) link.send(numbered(0, 100));
-    pair.network.run(30_000);
+    pair.network.run(25_000);
     pair.network.change({ blocked: false });
     expectAllArrive(pair, 1, 5_100);
   });
@@ -350,6 +350,16 @@ describe('the end', () => {
     for (const { link } of pair.sides) link.close(pair.network.now, 3);
     pair.network.run(100);
     for (const side of pair.sides) expectEnd(side, 'closed');
+  });
+
+  it('has a code of the application, or none', () => {
+    const pair = new SimulatedPair({ seed: 1 });
+    for (const code of [-1, 0.5, 0x4000, NaN]) {
+      expect(() => {
+        pair.initiator.link.close(pair.network.now, code);
+      }).toThrow(RangeError);
+    }
+    expect(pair.initiator.link.state).toBe('connecting');
   });
 
   it('of a link that is still connecting is silent', () => {

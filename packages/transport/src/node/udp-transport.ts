@@ -52,7 +52,7 @@ export interface LinkHandle {
    * Ends the link once what was sent is acknowledged, or `lingerMs` have passed.
    * @param code below 0x4000, for the peer
    * @param reason for the peer's log
-   * @returns settles when the peer has confirmed, or `drainMs` later; never rejects
+   * @returns settles when the peer knows of the end, or `drainMs` after it; never rejects
    */
   close(code?: number, reason?: string): Promise<void>;
 }
@@ -190,7 +190,10 @@ export class UdpTransport {
   #deliverEvents(): void {
     for (let next = this.#endpoint.pollEvent(); next; next = this.#endpoint.pollEvent()) {
       const { event } = next;
-      const handlers = this.#links.get(next.link)?.handlers;
+      const open = this.#links.get(next.link);
+      const handlers = open?.handlers;
+      // Then nobody waits for the peer any more; otherwise the link settles when it is gone.
+      if (event.type === 'ended' && event.end.kind === 'closed' && event.end.by === 'peer') open?.settle();
       this.#guard(() => {
         switch (event.type) {
           case 'established':
