@@ -6,4 +6,4 @@ export { closeCodes, TransportError, type TransportErrorCode } from './errors.js
 export type { Introduction } from './introduction.js';
 export { defaultTransportConfig, transportLimits, type TransportConfig } from './limits.js';
 export type { LinkEnd, LinkEvent, LinkState, Transmit } from './link-event.js';
-export { Link } from './link.js';
+export type { Link } from './link.js';

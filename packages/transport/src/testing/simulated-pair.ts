@@ -52,7 +52,7 @@ export interface PairOptions {
 }
 
 export const initiatorAddress: Address = { address: '192.0.2.1', port: 1111 };
-export const responderAddress: Address = { address: '198.51.100.2', port: 2222 };
+const responderAddress: Address = { address: '198.51.100.2', port: 2222 };
 export const strangerAddress: Address = { address: '203.0.113.66', port: 6666 };
 
 export class SimulatedPair {
