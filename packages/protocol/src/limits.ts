@@ -21,6 +21,8 @@ export const limits = {
   pageNames: 500,
   /** Members of one room: each talks to each other, so traffic grows with the square. */
   roomMembers: 64,
+  /** What an operator may raise that to: the introductions of all members still fit in one line from the server. */
+  roomMembersMax: 256,
   /** Rooms one account may own, so that no one fills the table. */
   roomsOwned: 100,
   /** Requests of one connection that may wait for their replies. */

@@ -12,7 +12,7 @@ export const roomEnter = command({
     /** After a reconnect: the opening this device was in; UNKNOWN_ROOM when it was closed meanwhile. */
     id: idSchema.optional(),
     /** After a reconnect: members that this device still has a connection with, who need no new introduction. */
-    linked: z.array(nameSchema).max(limits.roomMembers).optional(),
+    linked: z.array(nameSchema).max(limits.roomMembersMax).optional(),
   }),
   result: z.object({
     room: nameSchema,
