@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { limits } from '@parley/protocol';
 import { logLevels, type LogLevel } from './log.js';
 import { defaultOptions } from './options.js';
 import { version } from './version.js';
@@ -47,7 +48,12 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
     .option('--data <directory>', 'where accounts, rooms and keys are kept', defaultData)
     .option('--no-tls', 'plain TCP, for loopback or behind a proxy that ends TLS')
     .option('--max-clients <n>', 'connections at once', integer(1, 1_000_000), defaultOptions.maxClients)
-    .option('--room-size <n>', 'members of one room at most', integer(1, 1_000), defaultOptions.roomMembers)
+    .option(
+      '--room-size <n>',
+      'members of one room at most',
+      integer(1, limits.roomMembersMax),
+      defaultOptions.roomMembers,
+    )
     .option(
       '--bcrypt-cost <n>',
       'work of password hashing; one more doubles it',

@@ -1,7 +1,7 @@
 import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
-import { StoreError } from './store-error.js';
+import { isSqliteError, StoreError } from './store-error.js';
 
 /**
  * Makes sure that one process at a time uses the directory, by an exclusive transaction on a small database of its own:
@@ -16,7 +16,7 @@ export function lockDirectory(directory: string): () => void {
     database.exec('BEGIN EXCLUSIVE');
   } catch (cause) {
     database.close();
-    if (cause instanceof Database.SqliteError && cause.code.startsWith('SQLITE_BUSY')) {
+    if (isSqliteError(cause, 'SQLITE_BUSY')) {
       throw new StoreError('DATA_IN_USE', `another running server uses ${directory}`, { cause });
     }
     throw cause;

@@ -1,14 +1,13 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { AccountRepository, ResumeTokenRepository, RoomRepository } from '@parley/server/domain';
-import Database from 'better-sqlite3';
 import { Kysely, Migrator, SqliteDialect } from 'kysely';
 import { lockDirectory } from './directory-lock.js';
 import { migrationNames, migrationProvider } from './migrations.js';
 import { accountRepository, resumeTokenRepository, roomRepository } from './repositories.js';
 import type { Schema } from './schema.js';
 import { DamagedDatabase, openDatabase } from './sqlite-database.js';
-import { StoreError } from './store-error.js';
+import { isSqliteError, StoreError } from './store-error.js';
 
 export interface Store {
   readonly accounts: AccountRepository;
@@ -83,9 +82,8 @@ function openFile<T>(directory: string, open: () => T): T {
     return open();
   } catch (cause) {
     if (cause instanceof StoreError) throw cause;
-    if (cause instanceof DamagedDatabase) throw damaged(directory, cause.message, cause);
-    if (cause instanceof Database.SqliteError && /^SQLITE_(NOTADB|CORRUPT)/.test(cause.code)) {
-      throw damaged(directory, cause.message, cause);
+    if (cause instanceof DamagedDatabase || isSqliteError(cause, 'SQLITE_NOTADB', 'SQLITE_CORRUPT')) {
+      throw damaged(directory, reasonOf(cause), cause);
     }
     throw new StoreError('DATA_UNUSABLE', `cannot use the files in ${directory}: ${reasonOf(cause)}`, { cause });
   }

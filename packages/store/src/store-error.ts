@@ -13,3 +13,9 @@ export class StoreError extends Error {
     this.code = code;
   }
 }
+
+/** Whether SQLite failed with one of the result codes that begin so (https://www.sqlite.org/rescode.html). */
+export function isSqliteError(error: unknown, ...codes: readonly string[]): boolean {
+  const { code } = error as { code?: unknown };
+  return typeof code === 'string' && codes.some((start) => code.startsWith(start));
+}

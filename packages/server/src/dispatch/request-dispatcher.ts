@@ -91,16 +91,20 @@ export class RequestDispatcher {
     // The table pairs each method with its types, which TypeScript cannot follow through a variable method.
     const handler = handlers[method] as (params: unknown, context: HandlerContext) => unknown;
     const context = { messenger, server, connection: this.#connection, user };
-    const running = new Promise<unknown>((resolve) => {
-      resolve(handler(parsed.data, context));
-    });
-    this.#pending.add(running);
     try {
-      return await running;
+      const outcome = handler(parsed.data, context);
+      return outcome instanceof Promise ? await this.#waitFor(outcome) : outcome;
     } catch (error) {
       throw this.#declared(method, error);
+    }
+  }
+
+  async #waitFor(outcome: Promise<unknown>): Promise<unknown> {
+    this.#pending.add(outcome);
+    try {
+      return await outcome;
     } finally {
-      this.#pending.delete(running);
+      this.#pending.delete(outcome);
     }
   }
 

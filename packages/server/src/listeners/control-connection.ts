@@ -87,10 +87,6 @@ export class ControlConnection implements Connection {
     await this.#gone;
   }
 
-  cut(): void {
-    this.#socket.destroy();
-  }
-
   #receive(bytes: Uint8Array): void {
     this.#heard = true;
     if (this.#state !== 'open') return;

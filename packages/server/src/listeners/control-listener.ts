@@ -18,7 +18,8 @@ export class ControlListener {
   readonly server: Server;
   readonly #parts: ListenerParts;
   readonly #connections = new Set<ControlConnection>();
-  readonly #refused = new Set<Socket>();
+  /** Of all who are connected: clients, those in a handshake, and those who were refused. */
+  readonly #sockets = new Set<Socket>();
 
   /** @param certificate null: plain TCP, for loopback or behind a proxy that ends TLS. */
   constructor(certificate: Certificate | null, parts: ListenerParts) {
@@ -44,6 +45,12 @@ export class ControlListener {
         this.#accept(socket);
       });
     }
+    this.server.on('connection', (socket: Socket) => {
+      this.#sockets.add(socket);
+      socket.once('close', () => {
+        this.#sockets.delete(socket);
+      });
+    });
     this.server.maxConnections = parts.maxClients + spareSockets;
   }
 
@@ -57,7 +64,6 @@ export class ControlListener {
   /** Accepts nobody from now on. */
   stopAccepting(): void {
     this.server.close();
-    for (const socket of this.#refused) socket.destroy();
   }
 
   /** Answers what is under way and closes all connections. */
@@ -65,9 +71,9 @@ export class ControlListener {
     await Promise.all([...this.#connections].map((connection) => connection.drain()));
   }
 
-  /** Cuts what has not drained. */
+  /** Cuts what has not drained, and those who never became clients. */
   cut(): void {
-    for (const connection of this.#connections) connection.cut();
+    for (const socket of this.#sockets) socket.destroy();
   }
 
   #accept(socket: Socket): void {
@@ -87,14 +93,10 @@ export class ControlListener {
   }
 
   #refuse(socket: Socket): void {
-    this.#refused.add(socket);
     const cut = this.#parts.clock.after(this.#parts.settings.lingerMs, () => {
       socket.destroy();
     });
-    socket.once('close', () => {
-      cut();
-      this.#refused.delete(socket);
-    });
+    socket.once('close', cut);
     socket.on('error', (error: NodeJS.ErrnoException) => {
       this.#parts.log.debug({ code: error.code }, 'a refused connection broke');
     });

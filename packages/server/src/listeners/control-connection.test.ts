@@ -1,0 +1,126 @@
+import { once } from 'node:events';
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { limits, notificationLine } from '@parley/protocol';
+import { RequestDispatcher } from '../dispatch/request-dispatcher.js';
+import { FakeWorld } from '../domain/fake-world.fixture.js';
+import { handlers } from '../handlers/index.js';
+import { silentLog } from '../log.js';
+import { RawClient } from '../raw-client.fixture.js';
+import { ControlConnection, plainAddress } from './control-connection.js';
+
+let world: FakeWorld;
+let server: Server;
+let client: RawClient;
+let connection: ControlConnection;
+let closed: Promise<void>;
+
+beforeEach(async () => {
+  world = new FakeWorld();
+  server = createServer().listen({ host: '127.0.0.1', port: 0 });
+  await once(server, 'listening');
+  const accepted = once(server, 'connection') as Promise<[Socket]>;
+  const outgoing = connect({ host: '127.0.0.1', port: (server.address() as AddressInfo).port });
+  const [socket] = await accepted;
+  client = new RawClient(outgoing);
+  closed = new Promise((resolve) => {
+    connection = new ControlConnection(socket, {
+      dispatcherFor: (one) =>
+        new RequestDispatcher(
+          {
+            ...{ handlers, messenger: world.messenger, log: silentLog, monotonicMs: () => 0 },
+            server: { agent: 'test', stunPort: 1, pingIntervalMs: 20_000 },
+          },
+          one,
+        ),
+      clock: world.clock,
+      log: silentLog,
+      settings: { pingIntervalMs: 20_000, lingerMs: 3_000 },
+      closed: () => {
+        resolve();
+      },
+    });
+  });
+});
+
+afterEach(async () => {
+  client.socket.destroy();
+  await closed;
+  server.close();
+  expect(world.clock.pendingTimers).toBe(0);
+});
+
+describe('ControlConnection', () => {
+  it('pings, and drops a client of which nothing came for two whole intervals', async () => {
+    world.clock.advance(20_000);
+    await client.event('server.ping');
+    await client.call('server.ping');
+    world.clock.advance(20_000);
+    await client.event('server.ping');
+    world.clock.advance(20_000);
+    await client.event('server.ping');
+    world.clock.advance(20_000);
+    await Promise.all([client.closed, closed]);
+    expect(client.untaken).toEqual([]);
+  });
+
+  it('drops a client that was silent from the start', async () => {
+    world.clock.advance(39_999);
+    await client.event('server.ping');
+    world.clock.advance(1);
+    await Promise.all([client.closed, closed]);
+  });
+
+  it('drops a client that does not read before its queue is too long', () => {
+    client.socket.pause();
+    const params = { room: 'lobby', user: 'anna', reason: 'left' } as const;
+    const lineBytes = notificationLine('room.left', params).length;
+    // Several times what is allowed: what goes beyond it is not kept.
+    const lines = Math.ceil((limits.sendQueueBytes * 8) / lineBytes);
+    for (let count = 0; count < lines; count += 1) connection.notify('room.left', params);
+    return closed;
+  });
+
+  it('sends what was said before it closes, and nothing after', async () => {
+    connection.notify('room.closed', { room: 'lobby' });
+    connection.close();
+    connection.notify('room.closed', { room: 'other' });
+    expect(await client.event('room.closed')).toEqual({ room: 'lobby' });
+    await client.closed;
+    expect(client.untaken).toEqual([]);
+  });
+
+  it('waits a bounded time for a client to go', async () => {
+    client.socket.pause();
+    connection.close();
+    world.clock.advance(3_000);
+    await closed;
+  });
+
+  it('drains: answers what waits, takes no more', async () => {
+    let finish: () => void = () => undefined;
+    const held = new Promise<void>((resolve) => (finish = resolve));
+    world.accounts.find = async () => {
+      await held;
+      return undefined;
+    };
+    const credentials = { name: 'anna', password: 'password', deviceKey: `${'A'.repeat(43)}=` };
+    const waiting = client.ask('account.login', credentials);
+    await client.call('server.ping');
+    const drained = connection.drain();
+    client.ask('server.ping');
+    finish();
+    expect((await client.reply(waiting)).error?.data.code).toBe('BAD_CREDENTIALS');
+    await Promise.all([drained, client.closed]);
+    expect(client.untaken).toEqual([]);
+  });
+});
+
+describe('plainAddress', () => {
+  it('shows IPv4 as such', () => {
+    expect(plainAddress('::ffff:192.0.2.1')).toBe('192.0.2.1');
+    expect(plainAddress('192.0.2.1')).toBe('192.0.2.1');
+    expect(plainAddress('2001:db8::1')).toBe('2001:db8::1');
+    expect(plainAddress('::ffff:0:1')).toBe('::ffff:0:1');
+  });
+});
