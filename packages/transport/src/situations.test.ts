@@ -253,6 +253,22 @@ describe('a peer that moves', () => {
     });
   });
 
+  it('gets at once what waited for it while it was away', () => {
+    const pair = new SimulatedPair({ seed: 1 });
+    pair.establish();
+    pair.settle();
+    pair.network.change({ blocked: true });
+    pair.responder.link.send(numbered(0, 10));
+    // Probes are seconds apart by now, and the next one is not due for a while.
+    pair.network.run(12_000);
+    const lastProbe = pair.trace.filter(({ from }) => from === pair.responder.host.address).at(-1)?.at ?? 0;
+    pair.network.run(lastProbe + 2_500 - pair.network.now);
+    pair.network.change({ blocked: false });
+    pair.initiator.host.moveTo({ address: '192.0.2.77', port: 1 });
+    pair.initiator.link.send(numbered(0, 10));
+    expect(pair.network.runUntil(() => pair.initiator.messages.length === 1, 30)).toBe(true);
+  });
+
   it('is not followed back by a late packet from the old address', () => {
     const pair = new SimulatedPair({ seed: 1 });
     pair.establish();
