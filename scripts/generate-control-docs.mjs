@@ -11,8 +11,8 @@ import {
   namePattern,
   protocolVersion,
   rates,
+  toJSONSchema,
 } from '@parley/protocol';
-import { z } from 'zod';
 
 const file = new URL('../docs/protocol/control.md', import.meta.url);
 
@@ -21,8 +21,8 @@ const accessWords = { anyone: 'anyone', stranger: 'strangers', user: 'users' };
 /** The patterns that are used everywhere, by their meaning. */
 const patternWords = new Map([
   [namePattern.source, 'a name'],
-  [z.toJSONSchema(idSchema).pattern, '16 bytes in hexadecimal'],
-  [z.toJSONSchema(commands['account.resume'].params).properties.token.pattern, '32 bytes in base64'],
+  [toJSONSchema(idSchema).pattern, '16 bytes in hexadecimal'],
+  [toJSONSchema(commands['account.resume'].params).properties.token.pattern, '32 bytes in base64'],
 ]);
 
 /** A JSON schema in the words of TypeScript, for people; what a type cannot say follows in brackets. */
@@ -82,7 +82,7 @@ function bounds(unit, min, max) {
 }
 
 function schemaText(type, io) {
-  return `\`\`\`\n${typeText(z.toJSONSchema(type, { io }))}\n\`\`\``;
+  return `\`\`\`\n${typeText(toJSONSchema(type, { io }))}\n\`\`\``;
 }
 
 function table(heads, rows) {

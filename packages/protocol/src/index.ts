@@ -54,3 +54,5 @@ export {
 } from './peer-message.js';
 export { printable } from './printable.js';
 export { idSchema, namePattern, type Candidate, type Introduction } from './values.js';
+/** Zod's own: turns the schemas above into JSON Schema, for the docs. */
+export { toJSONSchema } from 'zod';

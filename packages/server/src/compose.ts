@@ -1,5 +1,5 @@
 /** The one place that builds real parts and joins them. */
-import { openStore } from '@parley/store';
+import { openStore, StoreError } from '@parley/store';
 import { AdminConsole, type AdminResult } from './admin/admin-console.js';
 import { loadCertificate } from './certificate.js';
 import { RequestDispatcher } from './dispatch/request-dispatcher.js';
@@ -49,7 +49,7 @@ export async function startServer(start: StartOptions): Promise<RunningServer> {
     return await build(options, closers);
   } catch (error) {
     await closeAll(closers);
-    throw StartFailure.from(error);
+    throw asStartFailure(error);
   }
 }
 
@@ -138,4 +138,12 @@ async function withinMs(ms: number, work: Promise<void>): Promise<void> {
   });
   await Promise.race([work, late]);
   clearTimeout(timer);
+}
+
+/** Gives the errors of the store and of files the form for an operator; others are defects and stay as they are. */
+function asStartFailure(error: unknown): unknown {
+  if (error instanceof StoreError) return new StartFailure(error.code, error.message, { cause: error });
+  const { path, code } = error as NodeJS.ErrnoException;
+  if (typeof path !== 'string' || code === undefined) return error;
+  return new StartFailure('DATA_UNUSABLE', `cannot use ${path} (${code})`, { cause: error });
 }

@@ -1,7 +1,4 @@
 import { exitCodes } from '@parley/protocol';
-import { StoreError, type StoreErrorCode } from '@parley/store';
-
-type FailureCode = StoreErrorCode | 'PORT_IN_USE' | 'ADDRESS_UNUSABLE';
 
 const failures = {
   DATA_UNUSABLE: ['yours', 'choose another directory with --data, or give this user the right to write there'],
@@ -10,7 +7,9 @@ const failures = {
   DATA_CORRUPT: ['ours', 'restore the directory from a backup, or choose an empty one with --data'],
   PORT_IN_USE: ['world', 'stop what uses it, or choose another with --port (0 picks a free one)'],
   ADDRESS_UNUSABLE: ['world', 'choose an address of this machine with --host, and a port from 1024 on'],
-} as const satisfies Record<FailureCode, readonly [keyof typeof exitCodes, string]>;
+} as const satisfies Record<string, readonly [keyof typeof exitCodes, string]>;
+
+type FailureCode = keyof typeof failures;
 
 /** Why the server did not start: what is wrong, and what the operator may do. */
 export class StartFailure extends Error {
@@ -28,13 +27,5 @@ export class StartFailure extends Error {
 
   get advice(): string {
     return failures[this.code][1];
-  }
-
-  /** Gives the errors of the store and of files this form; others are defects and stay as they are. */
-  static from(error: unknown): unknown {
-    if (error instanceof StoreError) return new StartFailure(error.code, error.message, { cause: error });
-    const { path, code } = error as NodeJS.ErrnoException;
-    if (typeof path !== 'string' || code === undefined) return error;
-    return new StartFailure('DATA_UNUSABLE', `cannot use ${path} (${code})`, { cause: error });
   }
 }

@@ -40,6 +40,6 @@ export async function terminalLog(level: LogLevel, print: (text: string) => void
       done();
     },
   });
-  const stream = pretty({ destination, sync: true, colorize: true, translateTime: 'SYS:HH:MM:ss' });
+  const stream = pretty({ destination, sync: true, colorize: true, singleLine: true, translateTime: 'SYS:HH:MM:ss' });
   return { log: createLog(level, stream), flush: () => Promise.resolve() };
 }

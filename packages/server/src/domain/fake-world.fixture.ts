@@ -16,7 +16,7 @@ import type { OnlineUser } from './presence.js';
 import type { DomainSettings } from './settings.js';
 
 /** Time goes on only when a test says so. */
-export class FakeClock implements Clock {
+class FakeClock implements Clock {
   #now = 1_700_000_000_000;
   #timers: { at: number; action: () => void }[] = [];
 
@@ -49,7 +49,7 @@ export class FakeClock implements Clock {
   }
 }
 
-export class FakeRandom implements RandomSource {
+class FakeRandom implements RandomSource {
   #count = 0;
 
   id(): string {
@@ -176,7 +176,7 @@ class MemoryResumeTokens implements ResumeTokenRepository {
 }
 
 /** Says what it was asked, and lets a test hold a hash back. */
-export class FakeHasher implements PasswordHasher {
+class FakeHasher implements PasswordHasher {
   readonly verified: [string, string | undefined][] = [];
   outdated = false;
   #held: (() => void)[] = [];

@@ -12,7 +12,7 @@ import type { RequestDispatcher } from '../dispatch/request-dispatcher.js';
 import type { Clock, Connection } from '../domain/index.js';
 import type { Log } from '../log.js';
 
-export interface ConnectionSettings {
+interface ConnectionSettings {
   readonly pingIntervalMs: number;
   /** How long a client may take to read the last lines before its connection is cut. */
   readonly lingerMs: number;
