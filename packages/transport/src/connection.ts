@@ -75,7 +75,7 @@ export class Connection {
 
   /** Takes a round trip that the handshake measured. */
   seedRtt(rttMs: number): void {
-    this.#rtt.sample(rttMs, 0);
+    this.#rtt.seed(rttMs);
   }
 
   /** Undefined for a packet that is not authentic, or that came before. */

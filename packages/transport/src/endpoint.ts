@@ -7,7 +7,7 @@ import { checkIntroduction, type Introduction } from './introduction.js';
 import { defaultTransportConfig, transportLimits, type TransportConfig } from './limits.js';
 import { Link } from './link.js';
 import type { LinkEvent, Transmit } from './link-event.js';
-import { Mac1, packetTypes, parseData, parseInitiation, parseResponse } from './packets.js';
+import { Mac1, packetTypes, parseData, parseInitiation, parseResponse, punchBytes } from './packets.js';
 
 export interface EndpointOptions {
   readonly crypto: CryptoProvider;
@@ -94,7 +94,7 @@ export class Endpoint {
     if (type === undefined) return;
     switch (type) {
       case packetTypes.initiation:
-        this.#onInitiation(from, bytes);
+        this.#onInitiation(now, from, bytes);
         return;
       case packetTypes.response: {
         const response = parseResponse(bytes);
@@ -107,8 +107,11 @@ export class Endpoint {
         if (data) this.#byIndex.get(data.receiverIndex)?.handleData(now, from, data);
         return;
       }
+      case packetTypes.punch:
+        if (bytes.length !== punchBytes) return;
+        for (const link of this.#byIndex.values()) link.handlePunch(now, from);
+        return;
       default:
-        // Punches have done their work on the way; the rest is noise.
         return;
     }
   }
@@ -147,7 +150,7 @@ export class Endpoint {
     return undefined;
   }
 
-  #onInitiation(from: Address, bytes: Uint8Array): void {
+  #onInitiation(now: number, from: Address, bytes: Uint8Array): void {
     const packet = parseInitiation(bytes);
     if (!packet || !this.#mac1.verify(bytes)) return;
     const known = this.#answered.get(keyOf(packet.ephemeral));
@@ -167,7 +170,7 @@ export class Endpoint {
     if (!link?.awaitsInitiation) return;
     if (!this.#crypto.equal(link.introduction.peerKey, initiation.initiatorKey)) return;
     this.#answered.set(keyOf(packet.ephemeral), { link, packet: bytes.slice() });
-    link.handleInitiation(from, initiation);
+    link.handleInitiation(now, from, initiation);
   }
 
   #onActivity(link: Link): void {

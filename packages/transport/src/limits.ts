@@ -20,6 +20,8 @@ export const transportLimits = {
   candidates: 32,
   /** Datagrams of handshake and closing that wait for the socket; more are dropped, as a network would. */
   outbox: 64,
+  /** Initiations that punches bring about, for one link: 1,280 bytes, to addresses that get them anyway. */
+  punchAnswers: 8,
   /** Answers of a closed link to late packets. */
   lateAnswers: 8,
   closeReasonBytes: 256,

@@ -60,6 +60,9 @@ interface ClosedPhase {
   retryMs: number;
 }
 
+/** Punches that come faster than this are not answered one by one. */
+const punchAnswerIntervalMs = 50;
+
 /** The longest first wait before CLOSE is repeated; what follows doubles. */
 const maxCloseRetryMs = 500;
 
@@ -71,7 +74,11 @@ export class Link {
   readonly #outbox: Transmit[] = [];
   #phase: Phase;
   #attempts = 0;
-  #firstAttemptAt = 0;
+  /** Initiations, or responses, sent so far, and when the first was: they measure the round trip. */
+  #handshakesSent = 0;
+  #firstHandshakeAt = 0;
+  #punchAnsweredAt = -Infinity;
+  #punchAnswersLeft: number = transportLimits.punchAnswers;
   #establishedUnread = false;
   #endUnread: LinkEnd | undefined;
 
@@ -184,20 +191,37 @@ export class Link {
   }
 
   /** @param initiation of the introduced peer for this introduction; the endpoint has checked that. */
-  handleInitiation(from: Address, initiation: ReceivedInitiation): void {
+  handleInitiation(now: number, from: Address, initiation: ReceivedInitiation): void {
     if (this.#phase.name !== 'punching') return;
     const { crypto } = this.#environment;
     const { packet, protection } = respond(initiation, this.introduction, this.index, crypto);
     this.#phase = { name: 'confirming', connection: this.#connect(protection), response: packet };
     // The initiator repeats what it needs to from here on.
     this.#timers.set('handshake-retry', undefined);
+    this.#countHandshake(now);
     this.#transmit(from, packet);
+    this.#environment.onActivity(this);
+  }
+
+  /**
+   * Somebody who may be the peer says that it has its introduction by now: the initiation again, without waiting. What
+   * a punch says is not authenticated, so it only ever brings an initiation to where one has been sent already.
+   */
+  handlePunch(now: number, from: Address): void {
+    if (this.#phase.name !== 'initiating' || this.#punchAnswersLeft === 0) return;
+    if (now - this.#punchAnsweredAt < punchAnswerIntervalMs) return;
+    if (!this.introduction.candidates.some((candidate) => sameAddress(candidate, from))) return;
+    this.#punchAnsweredAt = now;
+    this.#punchAnswersLeft -= 1;
+    this.#countHandshake(now);
+    this.#transmit(from, this.#phase.handshake.packet);
     this.#environment.onActivity(this);
   }
 
   /** The same initiation again, perhaps over another path: the same response, there. */
   handleRepeatedInitiation(from: Address): void {
     if (this.#phase.name !== 'confirming') return;
+    this.#handshakesSent += 1;
     this.#transmit(from, this.#phase.response);
     this.#environment.onActivity(this);
   }
@@ -207,8 +231,6 @@ export class Link {
     const protection = this.#phase.handshake.finish(response);
     if (!protection) return;
     const connection = this.#connect(protection);
-    // Of several attempts it is not known which was answered.
-    if (this.#attempts === 1) connection.seedRtt(now - this.#firstAttemptAt);
     // The responder says nothing before it has heard this.
     connection.ping();
     this.#establish(now, connection, from);
@@ -314,11 +336,16 @@ export class Link {
   #sendAttempt(now: number): void {
     const phase = this.#phase;
     if (phase.name !== 'initiating' && phase.name !== 'punching') return;
-    if (this.#attempts === 0) this.#firstAttemptAt = now;
+    if (phase.name === 'initiating') this.#countHandshake(now);
     const packet = phase.name === 'initiating' ? phase.handshake.packet : punchPacket(this.#environment.random);
     for (const candidate of this.introduction.candidates) this.#transmit(candidate, packet);
     this.#timers.set('handshake-retry', now + retryDelayMs(this.#attempts));
     this.#attempts += 1;
+  }
+
+  #countHandshake(now: number): void {
+    if (this.#handshakesSent === 0) this.#firstHandshakeAt = now;
+    this.#handshakesSent += 1;
   }
 
   #connect(protection: PacketProtection): Connection {
@@ -330,6 +357,9 @@ export class Link {
     this.#timers.set('handshake-retry', undefined);
     this.#timers.set('path-timeout', undefined);
     this.#heard(now);
+    // Of several it is not known which was answered: then this is an upper bound, unless a retry came between.
+    const rttMs = now - this.#firstHandshakeAt;
+    if (this.#handshakesSent === 1 || rttMs < retryDelayMs(0)) connection.seedRtt(rttMs);
     this.#establishedUnread = true;
   }
 

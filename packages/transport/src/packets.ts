@@ -7,7 +7,7 @@
  *                  · mac1 (16) · mac2 (16)                                                                      92 bytes
  *     cookie reply 0x52, reserved for a later version
  *     data         0x53 · reserved (3) · receiver index (4) · counter (8) · sealed frames (1 and tag at least)
- *     punch        0x54 · random (8): opens a hole in the sender's NAT, means nothing to the receiver             9 bytes
+ *     punch        0x54 · random (8): opens a hole in the sender's NAT; the contents mean nothing                  9 bytes
  *
  * Noise message 1 carries: introduction id (16) · timestamp (8). mac1 covers all bytes before it; mac2 is zero.
  */
@@ -26,6 +26,7 @@ const responseNoiseBytes = keyBytes + tagBytes;
 export const initiationBytes = initiationHeaderBytes + initiationNoiseBytes + 2 * macBytes;
 export const responseBytes = responseHeaderBytes + responseNoiseBytes + 2 * macBytes;
 const punchRandomBytes = 8;
+export const punchBytes = 1 + punchRandomBytes;
 
 const encoder = new TextEncoder();
 /** Mixed into every handshake, so that no two protocols or versions can be confused. */
@@ -111,7 +112,7 @@ export function dataHeader(receiverIndex: number, counter: number): Uint8Array {
 }
 
 export function punchPacket(random: (length: number) => Uint8Array): Uint8Array {
-  const packet = new Uint8Array(1 + punchRandomBytes);
+  const packet = new Uint8Array(punchBytes);
   packet[0] = packetTypes.punch;
   packet.set(random(punchRandomBytes), 1);
   return packet;

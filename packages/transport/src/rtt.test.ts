@@ -9,9 +9,9 @@ describe('RttEstimator', () => {
     expect(rtt.lossDelayMs).toBeCloseTo(333 * 1.125);
   });
 
-  it('takes the first sample as it is', () => {
+  it('takes the first sample, less the delay that the peer admits, as it is', () => {
     const rtt = new RttEstimator();
-    rtt.sample(40, 10);
+    rtt.sample(50, 10);
     expect(rtt.smoothedMs).toBe(40);
     expect(rtt.ptoMs).toBe(40 + 4 * 20 + 25);
     expect(rtt.lossDelayMs).toBe(45);
@@ -23,19 +23,27 @@ describe('RttEstimator', () => {
     rtt.sample(58, 10);
     expect(rtt.smoothedMs).toBeCloseTo(0.875 * 40 + 0.125 * 48);
     expect(rtt.ptoMs).toBeCloseTo(41 + 4 * (0.75 * 20 + 0.25 * 8) + 25);
-    expect(rtt.latestMs).toBe(58);
-    expect(rtt.lossDelayMs).toBeCloseTo(58 * 1.125);
+    expect(rtt.latestMs).toBe(48);
   });
 
-  it('does not believe a delay beyond 25 ms, nor one that makes the trip faster than the fastest', () => {
+  it('does not believe a delay beyond 25 ms, nor one that leaves nothing of the trip', () => {
     const rtt = new RttEstimator();
     rtt.sample(40, 0);
     rtt.sample(140, 1_000);
     expect(rtt.smoothedMs).toBeCloseTo(0.875 * 40 + 0.125 * 115);
-    const honest = new RttEstimator();
-    honest.sample(40, 0);
-    honest.sample(45, 10);
-    expect(honest.smoothedMs).toBeCloseTo(0.875 * 40 + 0.125 * 45);
+    const fast = new RttEstimator();
+    fast.sample(10, 10);
+    expect(fast.smoothedMs).toBe(10);
+  });
+
+  it('takes the round trip of the handshake until a packet gives a better one', () => {
+    const rtt = new RttEstimator();
+    rtt.seed(80);
+    expect(rtt.smoothedMs).toBe(80);
+    rtt.sample(30, 10);
+    expect(rtt.smoothedMs).toBe(20);
+    rtt.seed(80);
+    expect(rtt.smoothedMs).toBe(20);
   });
 
   it('never waits less than the granularity', () => {

@@ -139,10 +139,12 @@ export class UdpTransport {
     for (const { link } of open) link.close(now());
     this.#schedulePump();
     await Promise.all(open.map(({ gone }) => gone));
+    // What is still to be said, such as the answer to a CLOSE, goes out before the socket closes.
+    this.#pump();
     clearTimeout(this.#timer);
-    this.#timer = undefined;
-    await this.#socket?.close();
+    const socket = this.#socket;
     this.#socket = undefined;
+    await socket?.close();
   }
 
   #handleOf(link: Link, gone: Promise<void>): LinkHandle {
@@ -203,6 +205,8 @@ export class UdpTransport {
             handlers?.message?.(event.bytes);
             return;
           case 'ended':
+            // Only a CLOSE of ours waits for an answer; all else is over, though the link may still answer the peer.
+            if (event.end.kind !== 'closed' || event.end.by !== 'us') this.#links.get(next.link)?.settle();
             handlers?.ended?.(event.end);
             return;
         }
@@ -221,10 +225,11 @@ export class UdpTransport {
   }
 
   #pump(): void {
+    if (!this.#socket) return;
     const time = now();
     this.#endpoint.handleTimeout(time);
     for (let next = this.#endpoint.pollTransmit(time); next; next = this.#endpoint.pollTransmit(time)) {
-      this.#socket?.send(next.bytes, next.to);
+      this.#socket.send(next.bytes, next.to);
     }
     this.#deliverEvents();
     this.#forgetGoneLinks();
