@@ -9,7 +9,11 @@ const checks = [
   ['format', bin('prettier'), ['--check', '--log-level', 'warn', '.']],
   ['types', bin('tsc'), ['-b']],
   ['lint', bin('eslint'), ['--max-warnings', '0', '.']],
-  ['layers', bin('depcruise'), ['--config', '.dependency-cruiser.mjs', '--output-type', 'err', 'packages/*/src', 'test/*.ts']],
+  [
+    'layers',
+    bin('depcruise'),
+    ['--config', '.dependency-cruiser.mjs', '--output-type', 'err', 'packages/*/src', 'test/*.ts'],
+  ],
   ['dead code', bin('knip'), []],
   ['generated files', process.execPath, ['scripts/generate-control-docs.mjs', '--check']],
 ];

@@ -22,7 +22,7 @@ export interface ClientOptions {
 }
 
 /** Name and version, told to servers. */
-export const agent = `parley-client/${packageVersion()}`;
+const agent = `parley-client/${packageVersion()}`;
 
 /** Opens a profile and a UDP socket. Close the client to give both free. */
 export async function createClient(options: ClientOptions): Promise<Client> {
@@ -55,7 +55,9 @@ export async function createClient(options: ClientOptions): Promise<Client> {
     profile.release();
     if (!(error instanceof TransportError)) throw error;
     const where = options.bind ?? 'any address';
-    throw new ParleyError('ADDRESS_UNUSABLE', `cannot bind a UDP socket to ${where}: ${error.message}`, { cause: error });
+    throw new ParleyError('ADDRESS_UNUSABLE', `cannot bind a UDP socket to ${where}: ${error.message}`, {
+      cause: error,
+    });
   }
 }
 

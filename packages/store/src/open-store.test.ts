@@ -137,6 +137,7 @@ describe('openStore', () => {
   it('refuses a directory it cannot make or write', async () => {
     writeFileSync(join(directory, '..', 'file'), '');
     await expect(openStore(join(directory, '..', 'file', 'data'))).rejects.toEqual(failure('DATA_UNUSABLE'));
+    await expect(openStore('/proc/nope/data')).rejects.toEqual(failure('DATA_UNUSABLE'));
     mkdirSync(join(directory, 'parley.db'), { recursive: true });
     await expect(openStore(directory)).rejects.toEqual(failure('DATA_UNUSABLE'));
   });

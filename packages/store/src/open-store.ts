@@ -1,5 +1,5 @@
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import type { AccountRepository, ResumeTokenRepository, RoomRepository } from '@parley/server/domain';
 import { Kysely, Migrator, SqliteDialect } from 'kysely';
 import { lockDirectory } from './directory-lock.js';
@@ -53,10 +53,17 @@ export async function openStore(directory: string): Promise<Store> {
 
 function makeDirectory(directory: string): void {
   try {
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    makeMissing(resolve(directory));
   } catch (cause) {
     throw new StoreError('DATA_UNUSABLE', `cannot make the directory ${directory}: ${reasonOf(cause)}`, { cause });
   }
+}
+
+/** `mkdirSync` with `recursive` never returns below /proc in Node 20, so each level is made by itself. */
+function makeMissing(directory: string): void {
+  if (existsSync(directory)) return;
+  makeMissing(dirname(directory));
+  mkdirSync(directory, { mode: 0o700 });
 }
 
 async function migrate(db: Kysely<Schema>, directory: string): Promise<void> {

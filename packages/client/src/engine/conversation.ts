@@ -10,11 +10,11 @@ import {
   type Introduction,
   type MessageRecord,
 } from '@parley/protocol';
-import { TransportError, type LinkEnd } from '@parley/transport';
+import { TransportError, type Introduction as TransportIntroduction, type LinkEnd } from '@parley/transport';
 import type { CallOptions, ClientEvent, ConversationStatus, Notice } from './api.js';
 import { IncomingChain, OutgoingChain } from './message-chain.js';
 import { Outbox } from './outbox.js';
-import type { PeerLink, PeerTransport } from './ports.js';
+import type { LinkHandlers, PeerLink, PeerTransport } from './ports.js';
 import { orAborted, Turnstile, within } from './waits.js';
 
 /** What may be on its way to one device before `send` waits. */
@@ -92,32 +92,30 @@ export class Conversation {
     this.removeMember(peer);
     return new Promise((resolve, reject) => {
       const member: Member = { link: undefined, chain: new IncomingChain(sha256) };
-      member.link = this.#options.transport.open(
-        {
-          id: Buffer.from(introduction.id, 'hex'),
-          peerKey: Buffer.from(introduction.deviceKey, 'base64'),
-          psk: Buffer.from(introduction.psk, 'base64'),
-          role: introduction.role,
-          candidates: introduction.candidates,
-        },
-        {
-          established: () => {
-            if (this.#members.get(peer) === member) established();
-            resolve();
-          },
-          message: (bytes) => {
-            if (this.#members.get(peer) === member) this.#receive(peer, member, bytes);
-          },
-          ended: (end) => {
-            reject(new ParleyError(end.kind === 'no-path' ? 'NO_PATH' : 'PEER_LOST'));
-            if (this.#members.get(peer) !== member) return;
-            member.link = undefined;
-            this.#failUnconfirmed(peer);
-            this.#options.onLinkEnded(peer, end);
-          },
-        },
-      );
       this.#members.set(peer, member);
+      const handlers: LinkHandlers = {
+        established: () => {
+          if (this.#members.get(peer) === member) established();
+          resolve();
+        },
+        message: (bytes) => {
+          if (this.#members.get(peer) === member) this.#receive(peer, member, bytes);
+        },
+        ended: (end) => {
+          reject(new ParleyError(end.kind === 'no-path' ? 'NO_PATH' : 'PEER_LOST'));
+          if (this.#members.get(peer) !== member) return;
+          member.link = undefined;
+          this.#failUnconfirmed(peer);
+          this.#options.onLinkEnded(peer, end);
+        },
+      };
+      try {
+        member.link = this.#options.transport.open(forTransport(introduction), handlers);
+      } catch (cause) {
+        if (!(cause instanceof TransportError)) throw cause;
+        this.#warn(`the introduction to ${peer} cannot be used: ${cause.message}`);
+        reject(new ParleyError('NO_PATH', undefined, { cause }));
+      }
     });
   }
 
@@ -250,4 +248,14 @@ export class Conversation {
   #warn(text: string): void {
     this.#options.notice({ level: 'warning', text });
   }
+}
+
+function forTransport({ id, deviceKey, psk, role, candidates }: Introduction): TransportIntroduction {
+  return {
+    id: Buffer.from(id, 'hex'),
+    peerKey: Buffer.from(deviceKey, 'base64'),
+    psk: Buffer.from(psk, 'base64'),
+    role,
+    candidates,
+  };
 }

@@ -1,7 +1,7 @@
 import { isIPv6 } from 'node:net';
 import { ParleyError } from '@parley/protocol';
 
-export const defaultPort = 7420;
+const defaultPort = 7420;
 
 export interface ServerAddress {
   readonly host: string;
