@@ -18,7 +18,7 @@ export interface StunMessage {
   readonly attributes: readonly StunAttribute[];
 }
 
-export interface StunAttribute {
+interface StunAttribute {
   readonly type: number;
   readonly value: Uint8Array;
 }
