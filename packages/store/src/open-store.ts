@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync } from 'node:fs';
+import { mkdirSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import type { AccountRepository, ResumeTokenRepository, RoomRepository } from '@parley/server/domain';
 import { Kysely, Migrator, SqliteDialect } from 'kysely';
@@ -61,7 +61,7 @@ function makeDirectory(directory: string): void {
 
 /** `mkdirSync` with `recursive` never returns below /proc in Node 20, so each level is made by itself. */
 function makeMissing(directory: string): void {
-  if (existsSync(directory)) return;
+  if (statSync(directory, { throwIfNoEntry: false })?.isDirectory()) return;
   makeMissing(dirname(directory));
   mkdirSync(directory, { mode: 0o700 });
 }

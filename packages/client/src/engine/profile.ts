@@ -1,7 +1,7 @@
 /** The files of one client: its device key, what it has pinned, and the lock that keeps a second process out. */
 import { createHash } from 'node:crypto';
 import {
-  existsSync,
+  statSync,
   mkdirSync,
   openSync,
   readFileSync,
@@ -209,7 +209,7 @@ function writeDurably(path: string, text: string): void {
 
 /** `mkdirSync` with `recursive` never returns below /proc in Node 20, so each level is made by itself. */
 function makeFolder(path: string): void {
-  if (existsSync(path)) return;
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) return;
   makeFolder(dirname(path));
   mkdirSync(path, { mode: 0o700 });
 }

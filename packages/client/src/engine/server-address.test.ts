@@ -9,6 +9,7 @@ describe('a server address', () => {
     ['::1', '::1', 7420, '[::1]:7420'],
     ['[::1]', '::1', 7420, '[::1]:7420'],
     ['[2001:db8::1]:9', '2001:db8::1', 9, '[2001:db8::1]:9'],
+    [':::7420', '::', 7420, '[::]:7420'],
     ['localhost', 'localhost', 7420, 'localhost:7420'],
   ])('%s', (text, host, port, shown) => {
     expect(parseServerAddress(text)).toEqual({ host, port, text: shown });

@@ -10,11 +10,12 @@ export interface ServerAddress {
   readonly text: string;
 }
 
-/** Reads `host`, `host:port`, `IPv6` or `[IPv6]:port`. */
+/** Reads `host`, `host:port`, `IPv6`, `[IPv6]:port`, and `IPv6:port` where that is no IPv6 address by itself (`:::7420`). */
 export function parseServerAddress(text: string): ServerAddress {
   const bracketed = /^\[(?<host>[^\]]+)\](?::(?<port>\d{1,5}))?$/.exec(text)?.groups;
   const plain = /^(?<host>[^:[\]\s/]+)(?::(?<port>\d{1,5}))?$/.exec(text)?.groups;
-  const groups = bracketed ?? plain ?? { host: text };
+  const bare = isIPv6(text) ? undefined : /^(?<host>.*:.*):(?<port>\d{1,5})$/.exec(text)?.groups;
+  const groups = bracketed ?? plain ?? bare ?? { host: text };
   const host = groups['host']?.toLowerCase() ?? '';
   const port = Number(groups['port'] ?? defaultPort);
   if ((!plain && !isIPv6(host)) || host.length > 253 || port < 1 || port > 65_535) {
