@@ -2,6 +2,12 @@ import type { z } from 'zod';
 import { commands } from './commands/index.js';
 import { events } from './events.js';
 
+/**
+ * The version of `--json` (docs/protocol/json.md), which both programs speak. It counts up when a field changes its
+ * meaning or goes; a new field, event or command is no new version.
+ */
+export const jsonVersion = 1;
+
 /** The version this code speaks. */
 export const protocolVersion = 1;
 

@@ -5,6 +5,7 @@ export { commands } from './commands/index.js';
 export {
   isEventName,
   isMethod,
+  jsonVersion,
   protocolVersion,
   type EventName,
   type EventParams,

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { limits } from '@parley/protocol';
+import { jsonVersion, limits, protocolVersion } from '@parley/protocol';
 import { logLevels, type LogLevel } from './log.js';
 import { defaultOptions } from './options.js';
 import { version } from './version.js';
@@ -42,7 +42,12 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
     .description(
       'The Messenger Server App of Parley: knows who is who and online, and introduces people to each other.',
     )
-    .version(version)
+    .version(
+      `msa ${version} (control protocol ${String(protocolVersion)}, --json ${String(jsonVersion)})`,
+      '--version',
+      'show the versions',
+    )
+    .helpOption('--help', 'show this help')
     .option('--host <address>', 'where to listen (default: all interfaces)')
     .option('--port <number>', 'TCP and UDP port; 0 picks a free one', integer(0, 65_535), defaultOptions.port)
     .option('--data <directory>', 'where accounts, rooms and keys are kept', defaultData)

@@ -201,7 +201,7 @@ describe('questions', () => {
     client.emit({ event: 'session', peer: 'bob', state: 'closed', reason: 'CANCELLED' });
     await until('the caller gave up');
     await type('lu\r');
-    await until('zoe  offline');
+    await until('zoe    offline');
     expect(client.calls).toEqual([['users']]);
   });
 

@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
-import { printable } from '@parley/protocol';
+import { printable, jsonVersion } from '@parley/protocol';
 import fc from 'fast-check';
 import type { ClientEvent } from '../engine/api.js';
 import { commands, findCommand } from './commands/index.js';
 import { EventBacklog } from './event-backlog.js';
 import { FakeClient, ManualTimer, Written } from './fake-client.fixture.js';
-import { jsonLine, JsonReporter, jsonVersion } from './json-reporter.js';
+import { jsonLine, JsonReporter } from './json-reporter.js';
 import { Output } from './output.js';
 
 function setUp() {

@@ -7,9 +7,6 @@ import type { Output } from './output.js';
 import type { Reporter } from './reporter.js';
 import { makeStyle } from './style.js';
 
-/** Counts up when a field changes its meaning or goes; a new field, event or command is no new version. */
-export const jsonVersion = 1;
-
 const plainStyle = makeStyle({ colour: false, ascii: true, keyOf: () => null });
 
 // What JSON may hold as it is, though a terminal that shows the line would obey it: DEL, C1, marks of direction.

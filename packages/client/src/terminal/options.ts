@@ -1,10 +1,9 @@
 /** The command line of mca. */
 import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
-import { exitCodes, protocolVersion } from '@parley/protocol';
+import { exitCodes, jsonVersion, protocolVersion } from '@parley/protocol';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import type { AcceptPolicy } from '../engine/api.js';
-import { jsonVersion } from './json-reporter.js';
 
 export interface Options {
   /** To connect to at the start, or undefined. */

@@ -60,8 +60,8 @@ describe('a pipe', () => {
       'connected to localhost for the first time; its fingerprint, pinned from now on:',
       '  AB:CD',
       'alice  online',
-      'bob  online',
-      'zoe  offline',
+      'bob    online',
+      'zoe    offline',
       'not logged in at localhost',
       'no session or room is open',
     ]);

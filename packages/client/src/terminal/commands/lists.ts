@@ -9,8 +9,12 @@ export const users = declare({
   parse: noArguments,
   run: ({ client, signal }) => client.users({ signal }),
   data: (found) => ({ users: found.map(({ name, online }) => ({ name, online })) }),
-  lines: (found, style) =>
-    found.map(({ name, online }) => `${style.name(name)}${online ? '  online' : style.dim('  offline')}`),
+  lines: (found, style) => {
+    const width = widest(found);
+    return found.map(({ name, online }) => {
+      return `${style.name(name)}${gap(name, width)}${online ? 'online' : style.dim('offline')}`;
+    });
+  },
 });
 
 export const connectedUsers = declare({
@@ -34,8 +38,9 @@ export const rooms = declare({
   data: (found) => ({ rooms: found.map(({ name, owner, members }) => ({ name, owner, members })) }),
   lines: (found, style) => {
     if (found.length === 0) return ['there are no rooms; or <room> opens one'];
+    const width = widest(found);
     return found.map(({ name, owner, members }) => {
-      return `${style.room(name)}  owner ${style.name(owner)}, ${String(members)} in it`;
+      return `${style.room(name)}${gap(name, width)}owner ${style.name(owner)}, ${String(members)} in it`;
     });
   },
 });
@@ -52,3 +57,12 @@ export const roomUsers = declare({
   lines: ({ room, members }, style) =>
     members.length === 0 ? [`nobody is in ${style.room(room)}`] : members.map((member) => style.name(member)),
 });
+
+function widest(named: readonly { readonly name: string }[]): number {
+  return Math.max(0, ...named.map(({ name }) => name.length));
+}
+
+/** What aligns the column behind a name; names are ASCII, so a character is a column. */
+function gap(name: string, width: number): string {
+  return ' '.repeat(width - name.length + 2);
+}
