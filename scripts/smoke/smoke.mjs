@@ -173,10 +173,10 @@ async function accounts(server) {
 
 async function calls(server) {
   const act = '2-calls';
-  const carol = new Client(act, 'carol', server.port);
-  await carol.result('register');
   const dave = new Client(act, 'dave', server.port, { options: ['--accept', 'ask'] });
-  await dave.result('o');
+  await dave.result('register');
+  const carol = new Client(act, 'carol', server.port);
+  await dave.result('accept');
   await Promise.all([new Client(act, 'alice', server.port).done(), new Client(act, 'bob', server.port).done()]);
   server.child.kill('SIGKILL');
   await server.exited;
