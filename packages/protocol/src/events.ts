@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { introductionSchema, nameSchema } from './values.js';
+import { closeReasonSchema, idSchema, introductionSchema, nameSchema } from './values.js';
 
 interface Event<P extends z.ZodType = z.ZodType> {
   readonly params: P;
@@ -20,8 +20,8 @@ export const events = {
   'session.incoming': event(user, 'A user calls; answer with session.answer.'),
   'session.cancelled': event(user, 'The caller has given up, or did not wait longer.'),
   'session.closed': event(
-    z.object({ peer: nameSchema, reason: z.enum(['ended', 'NO_PATH', 'PEER_LOST', 'KEY_CHANGED']) }),
-    'The other side has ended the session.',
+    z.object({ peer: nameSchema, id: idSchema, reason: closeReasonSchema.catch('ended') }),
+    'The other side has ended the session of that introduction.',
   ),
   'room.joined': event(
     z.object({ room: nameSchema, user: nameSchema, introduction: introductionSchema.nullable() }),

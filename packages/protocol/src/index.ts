@@ -47,6 +47,7 @@ export {
   encodeMessageRecord,
   encodeReceiptFrame,
   encodeTextFrame,
+  messageChainBytes,
   messageHashBytes,
   messageIdBytes,
   textProblem,
@@ -54,6 +55,6 @@ export {
   type PeerFrame,
 } from './peer-message.js';
 export { printable } from './printable.js';
-export { idSchema, namePattern, type Candidate, type Introduction } from './values.js';
+export { idSchema, namePattern, type Candidate, type CloseReason, type Introduction } from './values.js';
 /** Zod's own: turns the schemas above into JSON Schema, for the docs. */
 export { toJSONSchema } from 'zod';

@@ -3,7 +3,7 @@
  * the name says otherwise. What an operator may change starts from these values.
  */
 export const limits = {
-  /** A control line, without its newline. The longest honest one is a room introduction with 64 candidates a side. */
+  /** A control line from a client, without its newline. The longest honest one names the 256 members of a room. */
   lineBytes: 64 * 1024,
   /** A line from the server: a page of a list, or the introductions to every member of a full room. */
   serverLineBytes: 1024 * 1024,

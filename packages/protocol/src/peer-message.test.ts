@@ -12,10 +12,11 @@ import {
 
 const bytesOf = (length: number): fc.Arbitrary<Uint8Array> => fc.uint8Array({ minLength: length, maxLength: length });
 
-const message: fc.Arbitrary<MessageRecord> = fc.record({
+const message: fc.Arbitrary<MessageRecord & { text: string }> = fc.record({
   id: bytesOf(16),
   conversation: bytesOf(16),
   sender: fc.stringMatching(/^[a-z0-9][a-z0-9_-]{1,31}$/),
+  chain: bytesOf(8),
   seq: fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }),
   at: fc.nat(8.64e15),
   previous: bytesOf(32),
@@ -37,13 +38,14 @@ describe('peer frames', () => {
       id: new Uint8Array(16).fill(0x11),
       conversation: new Uint8Array(16).fill(0x22),
       sender: 'alice',
+      chain: new Uint8Array(8).fill(0x44),
       seq: 1,
       at: 1_700_000_000_000,
       previous: new Uint8Array(32),
       text: 'hé',
     });
     expect(Buffer.from(encodeTextFrame(record)).toString('hex')).toBe(
-      `01${'11'.repeat(16)}${'22'.repeat(16)}05616c69636501c000018bcfe56800${'00'.repeat(32)}0168c3a9`,
+      `01${'11'.repeat(16)}${'22'.repeat(16)}05616c696365${'44'.repeat(8)}01c000018bcfe56800${'00'.repeat(32)}0168c3a9`,
     );
     expect(Buffer.from(encodeReceiptFrame(new Uint8Array(16).fill(0x33))).toString('hex')).toBe(`02${'33'.repeat(16)}`);
   });
@@ -81,15 +83,22 @@ describe('peer frames', () => {
     );
   });
 
+  it('with a kind of body that is not known have no text, and still count', () => {
+    const frame = Buffer.from(`01${'11'.repeat(32)}03626f62${'44'.repeat(8)}0700${'55'.repeat(32)}7f0102`, 'hex');
+    const decoded = decodePeerFrame(frame);
+    expect(decoded).toMatchObject({ type: 'text', message: { sender: 'bob', seq: 7, text: undefined } });
+  });
+
   it('of unknown types are passed over', () => {
     expect(decodePeerFrame(Uint8Array.of(0x7f, 1, 2, 3))).toBeUndefined();
   });
 
   it('with the text of another encoding, a bad name or a number 0 are refused', () => {
-    const good: MessageRecord = {
+    const good = {
       id: new Uint8Array(16),
       conversation: new Uint8Array(16),
       sender: 'alice',
+      chain: new Uint8Array(8),
       seq: 1,
       at: 0,
       previous: new Uint8Array(32),

@@ -6,8 +6,11 @@
  *
  * A message record, hashed whole (SHA-256) for `previous` of the sender's next one:
  *
- *     id (16) · conversation (16) · sender (varint length, UTF-8) · seq (varint) · at (varint, ms since 1970)
- *     · previous (32) · body kind (1: text) · body (the rest)
+ *     id (16) · conversation (16) · sender (varint length, UTF-8) · chain (8) · seq (varint)
+ *     · at (varint, ms since 1970) · previous (32) · body kind (1: text) · body (the rest)
+ *
+ * A chain is one run of a sender's numbers: a device begins one with random bytes whenever it begins or enters a
+ * conversation. So (conversation, sender, chain, seq) names a message for good.
  */
 import { ByteReader, ByteWriter, MalformedError } from './byte-codec.js';
 import { limits } from './limits.js';
@@ -15,19 +18,22 @@ import { namePattern } from './values.js';
 
 export const messageIdBytes = 16;
 export const messageHashBytes = 32;
+export const messageChainBytes = 8;
 
 export interface MessageRecord {
   readonly id: Uint8Array;
   /** The session or the room's opening that it belongs to. */
   readonly conversation: Uint8Array;
   readonly sender: string;
-  /** 1 for the sender's first message in this conversation, then without gaps. */
+  readonly chain: Uint8Array;
+  /** 1 for the first message of the chain, then without gaps. */
   readonly seq: number;
   /** The sender's clock, milliseconds since 1970. */
   readonly at: number;
-  /** Hash of the sender's previous record in this conversation; zeros in the first. */
+  /** Hash of the previous record of the chain; zeros in the first. */
   readonly previous: Uint8Array;
-  readonly text: string;
+  /** Undefined for a kind of body that this version does not know; such a record still counts in its chain. */
+  readonly text: string | undefined;
 }
 
 export type PeerFrame =
@@ -40,13 +46,14 @@ const bodyText = 1;
 const encoder = new TextEncoder();
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-export function encodeMessageRecord(message: MessageRecord): Uint8Array {
+export function encodeMessageRecord(message: MessageRecord & { readonly text: string }): Uint8Array {
   const sender = encoder.encode(message.sender);
   return new ByteWriter()
     .bytes(exactly(message.id, messageIdBytes))
     .bytes(exactly(message.conversation, messageIdBytes))
     .varint(sender.length)
     .bytes(sender)
+    .bytes(exactly(message.chain, messageChainBytes))
     .varint(message.seq)
     .varint(message.at)
     .bytes(exactly(message.previous, messageHashBytes))
@@ -91,15 +98,15 @@ export function decodeMessageRecord(record: Uint8Array): MessageRecord {
   const conversation = reader.bytes(messageIdBytes);
   const sender = decodeUtf8(reader.bytes(reader.varint()));
   if (!namePattern.test(sender)) throw new MalformedError('the sender is no name');
+  const chain = reader.bytes(messageChainBytes);
   const seq = reader.varint();
   if (seq === 0) throw new MalformedError('sequence numbers begin with 1');
   const at = reader.varint();
   if (at > maxClockMs) throw new MalformedError('the clock is out of range');
   const previous = reader.bytes(messageHashBytes);
-  if (reader.u8() !== bodyText) throw new MalformedError('unknown kind of body');
-  const text = decodeUtf8(reader.rest());
-  if (textProblem(text)) throw new MalformedError('the text breaks a rule');
-  return { id, conversation, sender, seq, at, previous, text };
+  const text = reader.u8() === bodyText ? decodeUtf8(reader.rest()) : undefined;
+  if (text !== undefined && textProblem(text)) throw new MalformedError('the text breaks a rule');
+  return { id, conversation, sender, chain, seq, at, previous, text };
 }
 
 /** The largest time that a Date can show (ECMA-262, 21.4.1.1). */

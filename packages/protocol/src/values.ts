@@ -24,7 +24,8 @@ export const resumeTokenSchema = base64Of32Bytes;
 
 /** One address where a device may be reached over UDP. */
 export const candidateSchema = z.object({
-  kind: z.enum(['host', 'reflexive']),
+  /** `host` or `reflexive`; a newer device may know others. */
+  kind: z.string().regex(/^[a-z][a-z-]{0,15}$/),
   address: z.union([z.ipv4(), z.ipv6()]),
   port: z.int().min(1).max(65_535),
 });
@@ -44,6 +45,10 @@ export const introductionSchema = z.object({
   candidates: candidatesSchema,
 });
 export type Introduction = z.infer<typeof introductionSchema>;
+
+/** Why a session ended; what a newer device or server calls otherwise counts as `ended`. */
+export const closeReasonSchema = z.enum(['ended', 'NO_PATH', 'PEER_LOST', 'KEY_CHANGED']);
+export type CloseReason = z.infer<typeof closeReasonSchema>;
 
 /** Lists come in pages: names after `after`, and `next` to go on from, or null at the end. */
 export const pageParams = {

@@ -5,8 +5,8 @@ import { nameSchema, resumeTokenSchema } from '../values.js';
 export const accountResume = command({
   access: 'stranger',
   rate: 'store',
-  doc: 'Logs an enrolled device in again, without its password; takes over from its broken connection.',
+  doc: 'Logs an enrolled device in again, without its password; takes over from a connection of the same device.',
   params: z.object({ token: resumeTokenSchema }),
   result: z.object({ user: nameSchema }),
-  errors: ['TOKEN_INVALID'],
+  errors: ['TOKEN_INVALID', 'ALREADY_CONNECTED'],
 });
