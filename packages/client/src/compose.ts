@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { ParleyError } from '@parley/protocol';
 import { TransportError } from '@parley/transport';
-import { UdpTransport } from '@parley/transport/node';
+import { generateKeyPair, publicKeyOf, UdpTransport } from '@parley/transport/node';
 import type { AcceptPolicy } from './engine/api.js';
 import { Client } from './engine/client.js';
 import { Profile } from './engine/profile.js';
@@ -27,7 +27,7 @@ const agent = `parley-client/${packageVersion()}`;
 /** Opens a profile and a UDP socket. Close the client to give both free. */
 export async function createClient(options: ClientOptions): Promise<Client> {
   const settings = { ...defaultSettings, ...options.settings };
-  const profile = new Profile(options.home);
+  const profile = new Profile(options.home, { generateKeyPair, publicKeyOf });
   try {
     const transport = await UdpTransport.bind({
       keyPair: profile.keyPair,
@@ -35,6 +35,9 @@ export async function createClient(options: ClientOptions): Promise<Client> {
         pathTimeoutMs: settings.pathTimeoutMs,
         peerIdleTimeoutMs: settings.peerIdleTimeoutMs,
         keepAliveMs: settings.keepAliveMs,
+        // The engine has waited for receipts before; this is for their last datagrams.
+        lingerMs: 1_000,
+        drainMs: 1_000,
       },
       onForeignDatagram: (bytes, from) => {
         reachability.handleDatagram(bytes, from);

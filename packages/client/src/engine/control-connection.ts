@@ -98,10 +98,6 @@ export class ControlConnection {
     return (this.#socket.remoteAddress ?? '').replace(/^::ffff:(?=\d+\.)/, '');
   }
 
-  get localAddress(): string {
-    return (this.#socket.localAddress ?? '').replace(/^::ffff:(?=\d+\.)/, '');
-  }
-
   async call<M extends Method>(
     method: M,
     params: Params<M>,

@@ -1,61 +1,63 @@
-/** One session or one stay in a room: the links to the other devices, and what goes over them. */
+/** The links to the other devices of one session or one stay in a room, and what is said over them. */
 import { createHash, randomBytes } from 'node:crypto';
 import {
   decodePeerFrame,
   encodeReceiptFrame,
   encodeTextFrame,
   MalformedError,
+  messageChainBytes,
+  messageIdBytes,
   ParleyError,
   textProblem,
   type Introduction,
   type MessageRecord,
 } from '@parley/protocol';
 import { TransportError, type Introduction as TransportIntroduction, type LinkEnd } from '@parley/transport';
-import type { CallOptions, ClientEvent, ConversationStatus, Notice } from './api.js';
+import type { CallOptions, ClientEvent, Notice } from './api.js';
 import { IncomingChain, OutgoingChain } from './message-chain.js';
-import { Outbox } from './outbox.js';
-import type { LinkHandlers, PeerLink, PeerTransport } from './ports.js';
+import type { PeerLink, PeerTransport } from './ports.js';
+import { Unconfirmed } from './unconfirmed.js';
 import { orAborted, Turnstile, within } from './waits.js';
 
 /** What may be on its way to one device before `send` waits. */
-const unconfirmedBytes = 1024 * 1024;
+const unconfirmedBytesLimit = 1024 * 1024;
 
 export interface ConversationOptions {
-  readonly kind: 'user' | 'room';
-  /** The peer, or the room. */
-  readonly name: string;
   /** Names the session or the room's opening, in hexadecimal. */
   readonly id: string;
+  /** Null in a session. */
+  readonly room: string | null;
   readonly self: string;
   readonly transport: PeerTransport;
   emit(event: ClientEvent): void;
   notice(notice: Notice): void;
-  /** A link ended by itself; its messages have been reported as failed. */
+  /** The link to a member ended by itself. The member stays, without a link. */
   onLinkEnded(peer: string, end: LinkEnd): void;
 }
 
 interface Member {
-  /** Undefined for a member that cannot be talked with: its key has changed, or no path was found. */
+  readonly name: string;
+  /** Undefined when it cannot be talked with. */
   link: PeerLink | undefined;
-  chain: IncomingChain;
+  readonly unconfirmed: Unconfirmed;
 }
 
 const sha256 = (bytes: Uint8Array): Uint8Array => createHash('sha256').update(bytes).digest();
 
 export class Conversation {
-  readonly kind: 'user' | 'room';
-  readonly name: string;
   readonly id: string;
   readonly #options: ConversationOptions;
   readonly #members = new Map<string, Member>();
-  readonly #outgoing = new OutgoingChain(sha256);
-  readonly #outbox = new Outbox(unconfirmedBytes);
+  /** Members whose link is being closed; their last receipts still count. */
+  readonly #parting = new Set<Member>();
+  readonly #outgoing = new OutgoingChain(sha256, randomBytes(messageChainBytes));
+  /** By sender; they outlive a link, so that nothing goes missing between two. */
+  readonly #incoming = new Map<string, IncomingChain>();
   readonly #sending = new Turnstile();
-  #ended = false;
+  #confirmed: () => void = () => undefined;
+  #isEnded = false;
 
   constructor(options: ConversationOptions) {
-    this.kind = options.kind;
-    this.name = options.name;
     this.id = options.id;
     this.#options = options;
   }
@@ -64,53 +66,55 @@ export class Conversation {
     return [...this.#members.keys()];
   }
 
-  /** The members that a link stands to, or is being made to. */
-  get linked(): string[] {
-    return [...this.#members].filter(([, { link }]) => link).map(([name]) => name);
-  }
-
   has(peer: string): boolean {
     return this.#members.has(peer);
   }
 
-  status(): ConversationStatus {
-    const rtts = [...this.#members.values()].map(({ link }) => link?.rttMs).filter((rtt) => rtt !== undefined);
-    return { kind: this.kind, name: this.name, path: 'direct', rttMs: rtts.length > 0 ? Math.max(...rtts) : null };
+  /** Whether a link to a member stands, or is being made. */
+  isLinked(peer: string): boolean {
+    return this.#members.get(peer)?.link !== undefined;
   }
 
-  /** A member that no link can be made to. */
-  addUnreachable(peer: string): void {
-    this.#members.set(peer, { link: undefined, chain: new IncomingChain(sha256) });
+  /** The longest smoothed round trip, milliseconds; null before the first measurement. */
+  get rttMs(): number | null {
+    const rtts = [...this.#members.values()].flatMap(({ link }) => link?.rttMs ?? []);
+    return rtts.length > 0 ? Math.max(...rtts) : null;
+  }
+
+  /** A member that no link can be made to, for now. What is sent to it fails. */
+  addUnlinked(peer: string): void {
+    this.removeMember(peer);
+    this.#members.set(peer, { name: peer, link: undefined, unconfirmed: new Unconfirmed() });
   }
 
   /**
-   * Begins a link to a member; settles when it stands, rejects with NO_PATH or PEER_LOST when it never will.
+   * Begins a link to a member, in place of any before; settles when it stands, rejects with NO_PATH or PEER_LOST when
+   * it never will.
    * @param established called before the first message that came over the link is told
    */
   link(introduction: Introduction, established: () => void = () => undefined): Promise<void> {
     const { peer } = introduction;
+    if (this.#isEnded) return Promise.reject(new ParleyError('NO_CONVERSATION'));
     this.removeMember(peer);
+    const member: Member = { name: peer, link: undefined, unconfirmed: new Unconfirmed() };
+    this.#members.set(peer, member);
     return new Promise((resolve, reject) => {
-      const member: Member = { link: undefined, chain: new IncomingChain(sha256) };
-      this.#members.set(peer, member);
-      const handlers: LinkHandlers = {
-        established: () => {
-          if (this.#members.get(peer) === member) established();
-          resolve();
-        },
-        message: (bytes) => {
-          if (this.#members.get(peer) === member) this.#receive(peer, member, bytes);
-        },
-        ended: (end) => {
-          reject(new ParleyError(end.kind === 'no-path' ? 'NO_PATH' : 'PEER_LOST'));
-          if (this.#members.get(peer) !== member) return;
-          member.link = undefined;
-          this.#failUnconfirmed(peer);
-          this.#options.onLinkEnded(peer, end);
-        },
-      };
       try {
-        member.link = this.#options.transport.open(forTransport(introduction), handlers);
+        member.link = this.#options.transport.open(forTransport(introduction), {
+          established: () => {
+            if (this.#isCurrent(member)) established();
+            resolve();
+          },
+          message: (bytes) => {
+            this.#receive(member, bytes);
+          },
+          ended: (end) => {
+            member.link = undefined;
+            this.#fail(member);
+            reject(new ParleyError(end.kind === 'no-path' ? 'NO_PATH' : 'PEER_LOST'));
+            if (this.#isCurrent(member)) this.#options.onLinkEnded(peer, end);
+          },
+        });
       } catch (cause) {
         if (!(cause instanceof TransportError)) throw cause;
         this.#warn(`the introduction to ${peer} cannot be used: ${cause.message}`);
@@ -119,22 +123,21 @@ export class Conversation {
     });
   }
 
-  /** A member is gone: what it has not confirmed has failed. */
+  /** A member is gone: the link is closed, and what is not confirmed by then has failed. */
   removeMember(peer: string): void {
     const member = this.#members.get(peer);
     if (!member) return;
     this.#members.delete(peer);
     // Bounded by the transport, and nobody waits for it.
-    void member.link?.close();
-    this.#failUnconfirmed(peer);
+    void this.#part(member);
   }
 
   async send(text: string, { signal }: CallOptions = {}): Promise<{ id: string; to: string[] }> {
     const problem = textProblem(text);
     if (problem) throw new ParleyError('TEXT_INVALID', problem);
     return this.#sending.pass(async () => {
-      while (!this.#outbox.hasRoom && !this.#ended) await orAborted(this.#outbox.changed(), signal);
-      if (this.#ended) throw new ParleyError('NO_CONVERSATION', 'the conversation ended before this could be sent');
+      while (!this.#isEnded && this.#isFull()) await orAborted(this.#nextConfirmation(), signal);
+      if (this.#isEnded) throw new ParleyError('NO_CONVERSATION', 'the conversation ended before this could be sent');
       return this.#sendNow(text);
     });
   }
@@ -142,53 +145,57 @@ export class Conversation {
   /** Waits until all that was sent is confirmed or has failed, at most `ms`. */
   async settled(ms: number): Promise<void> {
     const settled = async (): Promise<void> => {
-      while (!this.#outbox.isEmpty) await this.#outbox.changed();
+      while (this.#everyone().some(({ unconfirmed }) => unconfirmed.bytes > 0)) await this.#nextConfirmation();
     };
     await within(settled(), ms);
   }
 
-  /** Ends it: what is unconfirmed has failed, and the links are closed (which is waited for). */
+  /** Ends it: the links are closed, which is waited for; what is unconfirmed by then has failed. */
   async close(): Promise<void> {
-    this.#ended = true;
-    const members = [...this.#members];
+    this.#isEnded = true;
+    const members = [...this.#members.values()];
     this.#members.clear();
-    for (const [peer] of members) this.#failUnconfirmed(peer);
-    await Promise.all(members.flatMap(([, { link }]) => (link ? [link.close()] : [])));
+    this.#wake();
+    await Promise.all(members.map((member) => this.#part(member)));
+  }
+
+  async #part(member: Member): Promise<void> {
+    this.#parting.add(member);
+    await member.link?.close();
+    this.#parting.delete(member);
+    this.#fail(member);
   }
 
   #sendNow(text: string): { id: string; to: string[] } {
-    const id = randomBytes(16);
-    const record = this.#outgoing.next({
-      id,
-      conversation: Buffer.from(this.id, 'hex'),
-      sender: this.#options.self,
-      at: Date.now(),
-      text,
-    });
+    const id = randomBytes(messageIdBytes);
+    const conversation = Buffer.from(this.id, 'hex');
+    const record = this.#outgoing.next({ id, conversation, sender: this.#options.self, at: Date.now(), text });
     const frame = encodeTextFrame(record);
     const hexId = id.toString('hex');
-    const unreachable: string[] = [];
-    for (const [peer, { link }] of this.#members) {
-      if (link && this.#sendOn(peer, link, frame)) this.#outbox.add(peer, hexId, frame.length);
-      else unreachable.push(peer);
+    const unlinked: string[] = [];
+    for (const { name, link, unconfirmed } of this.#members.values()) {
+      if (link && this.#sendOn(name, link, frame)) unconfirmed.add(hexId, frame.length);
+      else unlinked.push(name);
     }
     // After the caller has learnt the id.
     setImmediate(() => {
-      for (const peer of unreachable) this.#receipt(hexId, peer, 'failed');
+      for (const name of unlinked) this.#receipt(hexId, name, 'failed');
     });
     return { id: hexId, to: this.members };
   }
 
-  #receive(peer: string, member: Member, bytes: Uint8Array): void {
+  #receive(member: Member, bytes: Uint8Array): void {
     try {
       const frame = decodePeerFrame(bytes);
       switch (frame?.type) {
         case 'text':
-          this.#receiveText(peer, member, frame.message, frame.record);
+          if (this.#isCurrent(member)) this.#receiveRecord(member, frame.message, frame.record);
           break;
         case 'receipt': {
           const id = Buffer.from(frame.id).toString('hex');
-          if (this.#outbox.confirm(peer, id)) this.#receipt(id, peer, 'delivered');
+          if (!member.unconfirmed.confirm(id)) break;
+          this.#receipt(id, member.name, 'delivered');
+          this.#wake();
           break;
         }
         case undefined:
@@ -197,28 +204,45 @@ export class Conversation {
       }
     } catch (error) {
       if (!(error instanceof MalformedError)) throw error;
-      this.#warn(`${peer} sent something malformed (${error.message}); it was dropped`);
+      this.#warn(`${member.name} sent something malformed (${error.message}); it was dropped`);
     }
   }
 
-  #receiveText(peer: string, member: Member, message: MessageRecord, record: Uint8Array): void {
-    if (message.sender !== peer || Buffer.from(message.conversation).toString('hex') !== this.id) {
+  #receiveRecord({ name, link }: Member, message: MessageRecord, record: Uint8Array): void {
+    if (message.sender !== name || Buffer.from(message.conversation).toString('hex') !== this.id) {
       throw new MalformedError('it is of another sender or conversation');
     }
-    const verdict = member.chain.accept(message, record);
-    if (member.link) this.#sendOn(peer, member.link, encodeReceiptFrame(message.id));
-    if (verdict === 'duplicate') return;
-    if (verdict === 'gap') this.#warn(`messages of ${peer} before this one are missing`);
-    if (verdict === 'fork') this.#warn(`${peer} contradicts what it sent before`);
+    const chain = this.#incoming.get(name) ?? new IncomingChain(sha256);
+    this.#incoming.set(name, chain);
+    switch (chain.accept(message, record)) {
+      case 'next':
+        break;
+      case 'gap':
+        this.#warn(`messages of ${name} before this one are missing`);
+        break;
+      case 'fork':
+      case 'stale':
+        this.#warn(`${name} contradicts what it sent before; it was dropped`);
+        return;
+      case 'duplicate':
+        if (link && message.text !== undefined) this.#sendOn(name, link, encodeReceiptFrame(message.id));
+        return;
+    }
+    const { id, seq, at, text } = message;
+    if (text === undefined) {
+      this.#warn(`${name} sent something that this version cannot show`);
+      return;
+    }
     this.#options.emit({
       event: 'message',
-      from: peer,
-      room: this.kind === 'room' ? this.name : null,
-      text: message.text,
-      id: Buffer.from(message.id).toString('hex'),
-      seq: message.seq,
-      at: new Date(message.at).toISOString(),
+      from: name,
+      room: this.#options.room,
+      text,
+      id: Buffer.from(id).toString('hex'),
+      seq,
+      at: new Date(at).toISOString(),
     });
+    if (link) this.#sendOn(name, link, encodeReceiptFrame(id));
   }
 
   /** False when the link takes nothing more. */
@@ -237,8 +261,37 @@ export class Conversation {
     }
   }
 
-  #failUnconfirmed(peer: string): void {
-    for (const id of this.#outbox.fail(peer)) this.#receipt(id, peer, 'failed');
+  #everyone(): Member[] {
+    return [...this.#members.values(), ...this.#parting];
+  }
+
+  #isCurrent(member: Member): boolean {
+    return this.#members.get(member.name) === member;
+  }
+
+  #isFull(): boolean {
+    return [...this.#members.values()].some(({ unconfirmed }) => unconfirmed.bytes >= unconfirmedBytesLimit);
+  }
+
+  #nextConfirmation(): Promise<void> {
+    return new Promise((resolve) => {
+      const before = this.#confirmed;
+      this.#confirmed = () => {
+        before();
+        resolve();
+      };
+    });
+  }
+
+  #wake(): void {
+    const wake = this.#confirmed;
+    this.#confirmed = () => undefined;
+    wake();
+  }
+
+  #fail({ name, unconfirmed }: Member): void {
+    for (const id of unconfirmed.giveUp()) this.#receipt(id, name, 'failed');
+    this.#wake();
   }
 
   #receipt(id: string, to: string, state: 'delivered' | 'failed'): void {

@@ -6,7 +6,16 @@ export class EventHub<E> {
   readonly #listeners = new Set<(event: E) => void>();
 
   emit(event: E): void {
-    for (const listener of [...this.#listeners]) listener(event);
+    for (const listener of [...this.#listeners]) {
+      try {
+        listener(event);
+      } catch (error) {
+        // The listener's own defect: not to be lost, but nobody else's business.
+        setImmediate(() => {
+          throw error;
+        });
+      }
+    }
   }
 
   on(listener: (event: E) => void): () => void {

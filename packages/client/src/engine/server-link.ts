@@ -28,13 +28,20 @@ interface Login {
   readonly resumeToken: string;
 }
 
+/** Events that come in while the login is being restored, before they are told. */
+const heldEventsLimit = 10_000;
+
 export class ServerLink {
   readonly address: ServerAddress;
   readonly #options: ServerLinkOptions;
   readonly #stop = new AbortController();
   #connection: ControlConnection | undefined;
   #login: Login | undefined;
-  #reconnecting = false;
+  #isReconnecting = false;
+  /** Names the connection that counts, or is about to; what older ones still say does not. */
+  #current: object = {};
+  /** While the login is being restored; whoever is told of an event then may ask the server at once. */
+  #held: ServerEvent[] | undefined;
 
   private constructor(options: ServerLinkOptions) {
     this.address = options.address;
@@ -46,7 +53,7 @@ export class ServerLink {
     signal?: AbortSignal,
   ): Promise<{ link: ServerLink; connected: ConnectedServer }> {
     const link = new ServerLink(options);
-    const firstContact = options.tls && options.profile.pinnedServer(options.address.text) === undefined;
+    const firstContact = options.tls && options.profile.pins.server(options.address.text) === undefined;
     const connection = await ControlConnection.open(options.address, link.#controlOptions(), signal);
     link.#connection = connection;
     return {
@@ -59,16 +66,14 @@ export class ServerLink {
     return this.#login?.user;
   }
 
-  get isUp(): boolean {
-    return this.#connection !== undefined;
-  }
-
-  /** The connection as it is now. */
+  /** The connection as it is now. @throws ParleyError SERVER_LOST */
   get connection(): ControlConnection {
-    if (!this.#connection) throw new ParleyError('SERVER_LOST', 'the connection to the server broke; trying again');
-    return this.#connection;
+    if (this.#connection) return this.#connection;
+    const what = this.#stop.signal.aborted ? 'is closed' : 'broke; trying again';
+    throw new ParleyError('SERVER_LOST', `the connection to the server ${what}`);
   }
 
+  /** Never throws before it returns. */
   async call<M extends Method>(
     method: M,
     params: Params<M>,
@@ -82,13 +87,13 @@ export class ServerLink {
   }
 
   /** Leaves the server: voids the login where it can be told, within a bounded time. */
-  async close(options?: CallOptions): Promise<void> {
+  async close(): Promise<void> {
     this.#stop.abort();
     const connection = this.#connection;
     this.#connection = undefined;
     if (!connection) return;
     try {
-      if (this.#login) await connection.call('account.logout', {}, { timeoutMs: 2_000, ...options });
+      if (this.#login) await connection.call('account.logout', {}, { timeoutMs: 2_000 });
     } catch {
       // The connection ends below, which the server sees as well.
     }
@@ -97,89 +102,123 @@ export class ServerLink {
 
   #controlOptions(): ControlOptions {
     const { address, profile } = this.#options;
+    const mine = {};
+    this.#current = mine;
     return {
       ...this.#options,
       checkFingerprint: (fingerprint) => {
-        if (profile.checkServer(address.text, fingerprint) !== 'changed') return;
-        throw new ServerKeyChangedError(address, profile.pinnedServer(address.text) ?? '', fingerprint);
+        if (profile.pins.checkServer(address.text, fingerprint) !== 'changed') return;
+        throw new ServerKeyChangedError(address, profile.pins.server(address.text) ?? '', fingerprint);
       },
       onEvent: (event) => {
-        if (event.name === 'server.shutdown') this.#options.onState('shutdown');
-        if (event.name === 'server.replaced') this.#giveUp(new ParleyError('ALREADY_CONNECTED', replacedText));
-        this.#options.onEvent(event);
+        if (this.#current === mine) this.#onEvent(event);
       },
       onLost: () => {
-        this.#connection = undefined;
-        // Lost again while coming back: the loop that is at it goes on.
-        if (this.#stop.signal.aborted || this.#reconnecting) return;
-        this.#options.onState('lost');
-        this.#reconnect().catch((error: unknown) => {
-          // A defect: said aloud rather than left as a client that never comes back.
-          this.#giveUp(error instanceof ParleyError ? error : new ParleyError('INTERNAL', String(error)));
-        });
+        if (this.#current === mine) this.#onLost();
       },
     };
   }
 
+  #onEvent(event: ServerEvent): void {
+    if (event.name === 'server.replaced') {
+      this.#giveUp(new ParleyError('ALREADY_CONNECTED', 'this account was resumed on another connection'));
+      return;
+    }
+    if (!this.#held) {
+      if (event.name === 'server.shutdown') this.#options.onState('shutdown');
+      this.#options.onEvent(event);
+    } else if (this.#held.push(event) > heldEventsLimit) {
+      // A server that floods while it is asked for little.
+      this.#connection?.close();
+      this.#onLost();
+    }
+  }
+
+  #onLost(): void {
+    this.#connection = undefined;
+    // Lost again while coming back: the loop that is at it goes on.
+    if (this.#stop.signal.aborted || this.#isReconnecting) return;
+    this.#options.onState('lost');
+    this.#reconnect().catch((error: unknown) => {
+      // A defect: said aloud rather than left as a client that never comes back.
+      this.#giveUp(error instanceof ParleyError ? error : new ParleyError('INTERNAL', String(error)));
+    });
+  }
+
   async #reconnect(): Promise<void> {
-    this.#reconnecting = true;
+    this.#isReconnecting = true;
     try {
       await this.#tryUntilBack();
     } finally {
-      this.#reconnecting = false;
+      this.#isReconnecting = false;
     }
   }
 
   async #tryUntilBack(): Promise<void> {
     const { settings } = this.#options;
     for (let attempt = 0; ; attempt += 1) {
-      await sleep(backoffMs(attempt, settings.reconnectMinMs, settings.reconnectMaxMs, Math.random()), undefined, {
-        signal: this.#stop.signal,
-      }).catch(() => undefined);
+      const waitMs = backoffMs(attempt, settings.reconnectMinMs, settings.reconnectMaxMs, Math.random());
+      await sleep(waitMs, undefined, { signal: this.#stop.signal }).catch(() => undefined);
       if (this.#stop.signal.aborted) return;
       try {
         await this.#comeBack();
         return;
       } catch (error) {
-        if (error instanceof ParleyError && error.code === 'SERVER_KEY_CHANGED') {
+        if (error instanceof ParleyError && finalRefusals.has(error.code)) {
           this.#giveUp(error);
           return;
         }
         // Not there yet, or gone again meanwhile: the next try comes later.
+      } finally {
+        this.#held = undefined;
       }
     }
   }
 
   async #comeBack(): Promise<void> {
+    this.#held = [];
     const connection = await ControlConnection.open(this.address, this.#controlOptions(), this.#stop.signal);
-    if (this.#login) {
-      try {
-        await connection.call('account.resume', { token: this.#login.resumeToken });
-      } catch (error) {
-        if (!(error instanceof ParleyError) || error.code !== 'TOKEN_INVALID') {
-          connection.close();
-          throw error;
-        }
-        this.#login = undefined;
-        this.#options.onNotice({ level: 'warning', text: 'the server no longer knows this login; log in again' });
-      }
+    try {
+      if (this.#login) await this.#resume(connection, this.#login.resumeToken);
+      this.#stop.signal.throwIfAborted();
+      this.#connection = connection;
+      if (this.#login) await this.#options.restore();
+      if (this.connection !== connection) throw new ParleyError('SERVER_LOST');
+    } catch (error) {
+      // What it still says is of no interest: the next try begins with a login of its own.
+      this.#current = {};
+      this.#connection = undefined;
+      connection.close();
+      throw error;
     }
-    this.#connection = connection;
-    if (this.#login) await this.#options.restore();
-    if (!this.isUp) throw new ParleyError('SERVER_LOST');
+    const held = this.#held;
+    this.#held = undefined;
     this.#options.onState('back');
+    for (const event of held) this.#onEvent(event);
+  }
+
+  async #resume(connection: ControlConnection, token: string): Promise<void> {
+    try {
+      await connection.call('account.resume', { token });
+    } catch (error) {
+      if (!(error instanceof ParleyError) || error.code !== 'TOKEN_INVALID') throw error;
+      this.#login = undefined;
+      this.#options.onNotice({ level: 'warning', text: 'the server no longer knows this login; log in again' });
+    }
   }
 
   #giveUp(reason: ParleyError): void {
     this.#stop.abort();
     this.#login = undefined;
+    this.#current = {};
     this.#connection?.close();
     this.#connection = undefined;
     this.#options.onGone(reason);
   }
 }
 
-const replacedText = 'this account was resumed on another connection';
+/** Answers to coming back that another try would not change. */
+const finalRefusals = new Set(['SERVER_KEY_CHANGED', 'ALREADY_CONNECTED']);
 
 /** The server shows another certificate than the one pinned. */
 export class ServerKeyChangedError extends ParleyError {

@@ -1,25 +1,26 @@
 /** First contact pins a key, a changed one is refused until the user says `trust`. */
 import { ParleyError, type Introduction } from '@parley/protocol';
 import type { Notice } from './api.js';
-import { keyFingerprint, type Profile } from './profile.js';
+import type { Pins } from './pins.js';
+import { keyFingerprint } from './profile.js';
 import { parseServerAddress } from './server-address.js';
 import type { ServerKeyChangedError } from './server-link.js';
 
 export class Trust {
-  readonly #profile: Profile;
+  readonly #pins: Pins;
   readonly #notice: (notice: Notice) => void;
   /** Changed keys that were refused, by what `trust` is to be called with. */
   readonly #refused = new Map<string, { fingerprint: string; accept(): void }>();
 
-  constructor(profile: Profile, notice: (notice: Notice) => void) {
-    this.#profile = profile;
+  constructor(pins: Pins, notice: (notice: Notice) => void) {
+    this.#pins = pins;
     this.#notice = notice;
   }
 
   /** Throws KEY_CHANGED when the introduced device is not one that is pinned for this user. */
   checkPeer(server: string, { peer, deviceKey }: Introduction): void {
     const fingerprint = keyFingerprint(deviceKey);
-    switch (this.#profile.checkUser(server, peer, deviceKey)) {
+    switch (this.#pins.checkUser(server, peer, deviceKey)) {
       case 'pinned':
         return;
       case 'first':
@@ -29,7 +30,7 @@ export class Trust {
         this.#refused.set(peer, {
           fingerprint,
           accept: () => {
-            this.#profile.pinUser(server, peer, deviceKey);
+            this.#pins.pinUser(server, peer, deviceKey);
           },
         });
         const text = `the key of ${peer} has changed: a new device, or somebody else. Now ${fingerprint}; ask ${peer} by another way, then: trust ${peer}`;
@@ -44,7 +45,7 @@ export class Trust {
     this.#refused.set(address.text, {
       fingerprint,
       accept: () => {
-        this.#profile.pinServer(address.text, fingerprint);
+        this.#pins.pinServer(address.text, fingerprint);
       },
     });
   }

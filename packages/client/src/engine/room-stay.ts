@@ -1,0 +1,197 @@
+/** One stay in a room: links to all members, made anew when they break, and what the server tells of the others. */
+import { ParleyError, type EventParams, type Introduction, type Result, type ServerEvent } from '@parley/protocol';
+import type { LinkEnd } from '@parley/transport';
+import type { CallOptions, ConversationStatus, RoomEvent } from './api.js';
+import { backoffMs } from './backoff.js';
+import { Conversation } from './conversation.js';
+import { noPathText } from './session.js';
+import type { Engagement, Surroundings } from './surroundings.js';
+
+type Entered = Result<'room.enter'>;
+
+export class RoomStay implements Engagement {
+  readonly kind = 'room';
+  readonly name: string;
+  readonly #around: Surroundings;
+  readonly #conversation: Conversation;
+  /** Members whose key is not trusted: no link to them is asked for. */
+  readonly #untrusted = new Set<string>();
+  #isOpen = true;
+  #relinkTimer: NodeJS.Timeout | undefined;
+  #relinks = 0;
+
+  constructor(entered: Entered, around: Surroundings) {
+    this.name = entered.room;
+    this.#around = around;
+    this.#conversation = new Conversation({
+      ...around,
+      id: entered.id,
+      room: entered.room,
+      onLinkEnded: (peer, end) => {
+        this.#onLinkEnded(peer, end);
+      },
+    });
+    for (const introduction of entered.introductions) this.#link(introduction);
+  }
+
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
+  get hasEnded(): boolean {
+    return !this.#isOpen;
+  }
+
+  status(): ConversationStatus {
+    return { kind: 'room', name: this.name, path: 'direct', rttMs: this.#conversation.rttMs };
+  }
+
+  send(text: string, options?: CallOptions): Promise<{ id: string; to: string[] }> {
+    return this.#conversation.send(text, options);
+  }
+
+  settled(): Promise<void> {
+    return this.#conversation.settled(this.#around.settings.lingerMs);
+  }
+
+  async leave(): Promise<void> {
+    await this.settled();
+    if (!this.#isOpen) return;
+    this.#stop();
+    await this.#conversation.close();
+    await this.#around.debts.tell(() => this.#around.server.call('room.leave', { room: this.name }));
+  }
+
+  onServerEvent(event: ServerEvent): void {
+    if (!this.#isOpen || !('room' in event.params) || event.params.room !== this.name) return;
+    if (event.name === 'room.joined') this.#onJoined(event.params);
+    else if (event.name === 'room.closed') this.#onClosed();
+    // One that the server has lost may still be here: then the link tells.
+    else if (event.params.reason === 'left' || !this.#conversation.isLinked(event.params.user))
+      this.#onLeft(event.params.user);
+  }
+
+  async restore(): Promise<void> {
+    if (this.#isOpen) await this.#reenter();
+  }
+
+  onTrusted(user: string): void {
+    if (!this.#untrusted.delete(user)) return;
+    this.#relinks = 0;
+    this.#relinkSoon(0);
+  }
+
+  #onJoined({ user, introduction }: EventParams<'room.joined'>): void {
+    const isNew = !this.#conversation.has(user);
+    if (introduction) this.#link(introduction);
+    else if (isNew) this.#conversation.addUnlinked(user);
+    if (isNew) this.#tell({ state: 'joined', user });
+  }
+
+  #onLeft(user: string): void {
+    if (!this.#conversation.has(user)) return;
+    this.#untrusted.delete(user);
+    this.#conversation.removeMember(user);
+    this.#tell({ state: 'left', user });
+  }
+
+  /** What is on its way still arrives, and its receipts too. */
+  #onClosed(): void {
+    this.#stop();
+    void this.settled().then(() => this.#conversation.close());
+    this.#tell({ state: 'closed' });
+  }
+
+  #onLinkEnded(peer: string, end: LinkEnd): void {
+    if (!this.#isOpen) return;
+    if (end.kind === 'closed' && end.by === 'peer') {
+      // It left; should it still be a member, the server introduces it anew.
+      this.#onLeft(peer);
+      return;
+    }
+    const why = end.kind === 'no-path' ? noPathText(peer) : `the connection to ${peer} broke`;
+    this.#warn(`${peer} gets nothing from here: ${why}; trying again`);
+    this.#relinkSoon();
+  }
+
+  #link(introduction: Introduction): void {
+    const { peer } = introduction;
+    try {
+      this.#around.trust.checkPeer(this.#around.server.address.text, introduction);
+    } catch (error) {
+      if (!(error instanceof ParleyError)) throw error;
+      this.#untrusted.add(peer);
+      this.#conversation.addUnlinked(peer);
+      this.#warn(`${peer} is in the room, but gets nothing from here: ${error.message}`);
+      return;
+    }
+    this.#untrusted.delete(peer);
+    this.#conversation
+      .link(introduction, () => {
+        this.#relinks = 0;
+      })
+      .catch(() => {
+        // onLinkEnded tells, and tries again.
+      });
+  }
+
+  #relinkSoon(waitMs = backoffMs(this.#relinks, 1_000, 30_000, Math.random())): void {
+    clearTimeout(this.#relinkTimer);
+    this.#relinks += 1;
+    this.#relinkTimer = setTimeout(() => {
+      this.#reenter().catch(() => {
+        // The server is away: `restore` follows when it is back.
+      });
+    }, waitMs).unref();
+  }
+
+  /** Asks for introductions to the members that are not linked, and takes over who is in the room. */
+  async #reenter(): Promise<void> {
+    const { server } = this.#around;
+    const linked = this.#conversation.members.filter(
+      (member) => this.#conversation.isLinked(member) || this.#untrusted.has(member),
+    );
+    let entered: Entered;
+    try {
+      entered = await server.call('room.enter', { room: this.name, id: this.#conversation.id, linked });
+    } catch (error) {
+      // It was closed meanwhile, or is full without us.
+      if (this.#isOpen && error instanceof ParleyError && ['UNKNOWN_ROOM', 'ROOM_FULL'].includes(error.code)) {
+        this.#onClosed();
+        return;
+      }
+      throw error;
+    }
+    if (!this.#isOpen) {
+      // Left while the server was being asked.
+      void this.#around.debts.tell(() => server.call('room.leave', { room: this.name }));
+      return;
+    }
+    this.#reconcile(entered);
+  }
+
+  #reconcile({ members, introductions }: Entered): void {
+    for (const member of this.#conversation.members) {
+      if (!members.includes(member) && !this.#conversation.isLinked(member)) this.#onLeft(member);
+    }
+    for (const introduction of introductions)
+      this.#onJoined({ room: this.name, user: introduction.peer, introduction });
+    const unlinked = this.#conversation.members.some(
+      (member) => !this.#conversation.isLinked(member) && !this.#untrusted.has(member),
+    );
+    if (unlinked) this.#relinkSoon();
+  }
+
+  #stop(): void {
+    this.#isOpen = false;
+    clearTimeout(this.#relinkTimer);
+  }
+
+  #tell(what: Pick<RoomEvent, 'state' | 'user'>): void {
+    this.#around.emit({ event: 'room', room: this.name, ...what });
+  }
+
+  #warn(text: string): void {
+    this.#around.notice({ level: 'warning', text });
+  }
+}

@@ -1,0 +1,153 @@
+/** A session with one user, from the introduction to its end. */
+import { ParleyError, type CloseReason, type Introduction, type ServerEvent } from '@parley/protocol';
+import type { LinkEnd } from '@parley/transport';
+import type { CallOptions, ConversationStatus } from './api.js';
+import { Conversation } from './conversation.js';
+import type { Engagement, Surroundings } from './surroundings.js';
+import { orAborted } from './waits.js';
+
+type State =
+  | { readonly name: 'opening'; fail(reason: ParleyError): void }
+  | { readonly name: 'open' }
+  | { readonly name: 'ended' };
+
+export class Session implements Engagement {
+  readonly kind = 'user';
+  readonly name: string;
+  readonly #introduction: Introduction;
+  readonly #around: Surroundings;
+  readonly #conversation: Conversation;
+  #state: State = { name: 'opening', fail: () => undefined };
+
+  constructor(introduction: Introduction, around: Surroundings) {
+    this.name = introduction.peer;
+    this.#introduction = introduction;
+    this.#around = around;
+    this.#conversation = new Conversation({
+      ...around,
+      id: introduction.id,
+      room: null,
+      onLinkEnded: (_, end) => {
+        this.#onLinkEnded(end);
+      },
+    });
+  }
+
+  get isOpen(): boolean {
+    return this.#state.name === 'open';
+  }
+
+  get hasEnded(): boolean {
+    return this.#state.name === 'ended';
+  }
+
+  /**
+   * Makes the link; tells `opened` when it stands. When it does not, both the peer and the server learn why.
+   * @throws ParleyError KEY_CHANGED, NO_PATH, PEER_LOST, DECLINED, ABORTED
+   */
+  async establish(signal?: AbortSignal): Promise<void> {
+    try {
+      this.#around.trust.checkPeer(this.#around.server.address.text, this.#introduction);
+      const failed = new Promise<never>((_, reject) => {
+        this.#state = { name: 'opening', fail: reject };
+      });
+      const linked = this.#conversation.link(this.#introduction, () => {
+        this.#state = { name: 'open' };
+        this.#tell('opened');
+      });
+      await orAborted(Promise.race([linked, failed]), signal);
+    } catch (error) {
+      // Given up too late: it stands.
+      if (this.isOpen) return;
+      const reason = closeReasonOf(error);
+      this.#state = { name: 'ended' };
+      void this.#conversation.close();
+      void this.#tellServer(reason);
+      if (reason !== 'NO_PATH') throw error;
+      throw new ParleyError('NO_PATH', noPathText(this.name), { cause: error });
+    }
+  }
+
+  status(): ConversationStatus {
+    return { kind: 'user', name: this.name, path: 'direct', rttMs: this.#conversation.rttMs };
+  }
+
+  send(text: string, options?: CallOptions): Promise<{ id: string; to: string[] }> {
+    return this.#conversation.send(text, options);
+  }
+
+  settled(): Promise<void> {
+    return this.#conversation.settled(this.#around.settings.lingerMs);
+  }
+
+  async leave(): Promise<void> {
+    await this.settled();
+    if (!this.isOpen) return;
+    this.#state = { name: 'ended' };
+    // The link first: its goodbye comes behind the last receipts, while the server's word could overtake them.
+    await this.#conversation.close();
+    await this.#tellServer('ended');
+    this.#tell('closed', 'ended');
+  }
+
+  /** The peer's device has forgotten the session, and calls anew. */
+  replace(): void {
+    this.#end('ended');
+  }
+
+  onServerEvent(event: ServerEvent): void {
+    if (event.name !== 'session.closed' || event.params.id !== this.#introduction.id) return;
+    const { reason } = event.params;
+    if (this.#state.name === 'opening') {
+      const why =
+        reason === 'KEY_CHANGED'
+          ? `${this.name} has another key pinned for you, and must trust this device`
+          : undefined;
+      this.#state.fail(new ParleyError(reason === 'ended' ? 'DECLINED' : reason, why));
+      return;
+    }
+    this.#end(reason);
+  }
+
+  async restore(): Promise<void> {
+    if (this.isOpen) await this.#around.server.call('session.restore', { peer: this.name, id: this.#introduction.id });
+  }
+
+  onTrusted(): void {
+    // A session whose key is not trusted never stood.
+  }
+
+  #onLinkEnded(end: LinkEnd): void {
+    // While it is being made, `establish` hears of it.
+    if (!this.isOpen) return;
+    const reason = end.kind === 'closed' && end.by === 'peer' ? 'ended' : 'PEER_LOST';
+    if (reason === 'PEER_LOST') void this.#tellServer(reason);
+    this.#end(reason);
+  }
+
+  /** It is over, and not by this user's wish. */
+  #end(reason: CloseReason): void {
+    if (!this.isOpen) return;
+    this.#state = { name: 'ended' };
+    void this.#conversation.close();
+    this.#tell('closed', reason);
+  }
+
+  #tellServer(reason: CloseReason): Promise<void> {
+    const { id, peer } = this.#introduction;
+    return this.#around.debts.tell(() => this.#around.server.call('session.close', { peer, id, reason }));
+  }
+
+  #tell(state: 'opened' | 'closed', reason?: CloseReason): void {
+    this.#around.emit({ event: 'session', peer: this.name, state, ...(reason ? { reason } : {}) });
+  }
+}
+
+export function closeReasonOf(error: unknown): CloseReason {
+  const code = error instanceof ParleyError ? error.code : undefined;
+  return code === 'KEY_CHANGED' || code === 'NO_PATH' || code === 'PEER_LOST' ? code : 'ended';
+}
+
+export function noPathText(peer: string): string {
+  return `no network path to the device of ${peer} was found: none of its addresses answered over UDP`;
+}
