@@ -1,6 +1,6 @@
-import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
+import { makePrivateFile } from './private-file.js';
 import { isSqliteError, StoreError } from './store-error.js';
 
 /**
@@ -10,7 +10,7 @@ import { isSqliteError, StoreError } from './store-error.js';
  */
 export function lockDirectory(directory: string): () => void {
   const path = join(directory, 'lock.db');
-  closeSync(openSync(path, 'a', 0o600));
+  makePrivateFile(path);
   const database = new Database(path, { timeout: 0 });
   try {
     database.exec('BEGIN EXCLUSIVE');

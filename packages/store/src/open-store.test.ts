@@ -85,6 +85,24 @@ describe('openStore', () => {
     await open();
   });
 
+  it('keeps other processes out, also after this one has tried to open it again', async () => {
+    const store = await open();
+    await expect(openStore(directory)).rejects.toEqual(failure('DATA_IN_USE'));
+    const module = JSON.stringify(new URL('./open-store.js', import.meta.url).href);
+    const script = `
+      const { openStore } = await import(${module});
+      const outcome = await openStore(${JSON.stringify(directory)}).then((store) => store.close(), ({ code }) => code);
+      process.stdout.write(String(outcome));`;
+    const child = spawn(process.execPath, ['--input-type=module', '--eval', script], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    let said = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => (said += text));
+    await new Promise((resolve) => child.once('close', resolve));
+    expect(said).toBe('DATA_IN_USE');
+    expect(await store.accounts.insert(anna)).toBe(true);
+  });
+
   it('takes a directory whose process was killed', async () => {
     const module = JSON.stringify(new URL('./open-store.js', import.meta.url).href);
     const script = `

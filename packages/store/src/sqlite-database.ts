@@ -1,5 +1,5 @@
-import { closeSync, openSync } from 'node:fs';
 import Database from 'better-sqlite3';
+import { makePrivateFile } from './private-file.js';
 
 /** How long another process (a backup, say) may hold the database before a write fails. */
 const busyTimeoutMs = 5_000;
@@ -11,8 +11,8 @@ export class DamagedDatabase extends Error {
 
 /** Opens a database file, or makes it, with the settings that our promises need. */
 export function openDatabase(path: string): Database.Database {
-  // SQLite would make it with the process's umask; its other files take the mode from this one.
-  closeSync(openSync(path, 'a', 0o600));
+  // SQLite's other files take the mode from this one.
+  makePrivateFile(path);
   const database = new Database(path, { timeout: busyTimeoutMs });
   try {
     database.pragma('journal_mode = WAL');
