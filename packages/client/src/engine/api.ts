@@ -76,6 +76,8 @@ export interface ConversationStatus {
 export interface Status {
   /** `host:port`, or null when not connected. */
   readonly server: string | null;
+  /** The server whose connection broke, and which is tried again. */
+  readonly lostServer: string | null;
   readonly user: string | null;
   readonly conversation: ConversationStatus | null;
 }
@@ -119,6 +121,8 @@ export interface ParleyClient {
   /** Accepts the changed key of a user, or the changed certificate of a server (`host:port`). */
   trust(subject: string): Promise<{ trusted: string; fingerprint: string }>;
   status(): Status;
+  /** What names the key of this device, for people to compare. */
+  readonly ownKey: string;
   /** A short text that names a user's pinned key, for colours and comparison; null when none is pinned. */
   keyOf(user: string): string | null;
   /** Ends what is open and leaves the server. */

@@ -36,6 +36,9 @@ export interface ClientParts {
   readonly agent: string;
 }
 
+/** Of 500 names each: more than any server has accounts. */
+const pagesLimit = 2_000;
+
 /** How long the first addresses wait for what STUN sees; it is told later, too. */
 const stunWaitMs = 400;
 
@@ -89,7 +92,7 @@ export class Client implements ParleyClient {
               this.#onServerEvent(event);
             },
             onState: (state) => {
-              if (state === 'lost') this.#calls.onServerLost();
+              if (state === 'lost') this.#calls.hangUp();
               this.#emit({ event: 'server', state });
             },
             onNotice: (notice) => {
@@ -148,6 +151,10 @@ export class Client implements ParleyClient {
     // What can be judged here is judged before the open conversation is left for it.
     if (peer === this.#online().user) throw new ParleyError('SELF');
     if (!namePattern.test(peer)) throw new ParleyError('UNKNOWN_USER', `no user is named ${JSON.stringify(peer)}`);
+    // So is what the server knows.
+    if (!(await this.#online().call('user.find', { name: peer }, signal ? { signal } : {})).online) {
+      throw new ParleyError('USER_OFFLINE', `${peer} is not online`);
+    }
     return this.#move(peer, signal, async (stop) => {
       const around = this.#surroundings();
       const timeoutMs = limits.ringMs + this.#parts.settings.requestTimeoutMs;
@@ -156,7 +163,7 @@ export class Client implements ParleyClient {
         if (isUnanswered(error)) void takeBack(peer, around);
         throw error;
       });
-      const session = new Session(introduction, around);
+      const session = Session.with(peer, introduction, around);
       this.#engagement = session;
       await session.establish(stop);
       return { peer, path: 'direct' };
@@ -164,8 +171,9 @@ export class Client implements ParleyClient {
   }
 
   async enter(room: string, { signal }: CallOptions = {}): Promise<{ room: string; owner: string; members: string[] }> {
-    this.#online();
     if (!namePattern.test(room)) throw new ParleyError('NAME_INVALID');
+    // Without a server the open conversation is not left for nothing.
+    await this.#online().call('server.ping', {}, signal ? { signal } : {});
     return this.#move(undefined, signal, async (stop) => {
       const around = this.#surroundings();
       const entering = around.server.call('room.enter', { room }, { signal: stop });
@@ -173,7 +181,7 @@ export class Client implements ParleyClient {
         if (isUnanswered(error)) void this.#debts.tell(() => around.server.call('room.leave', { room }));
         throw error;
       });
-      this.#engagement = new RoomStay(entered, around);
+      this.#engagement = RoomStay.in(room, entered, around);
       return { room, owner: entered.owner, members: entered.members };
     });
   }
@@ -218,11 +226,17 @@ export class Client implements ParleyClient {
 
   status(): Status {
     const current = this.#current;
+    const address = this.#server?.address.text ?? null;
     return {
-      server: this.#server?.address.text ?? null,
+      server: this.#server?.isUp ? address : null,
+      lostServer: this.#server?.isUp ? null : address,
       user: this.#server?.user ?? null,
       conversation: current?.isOpen ? current.status() : null,
     };
+  }
+
+  get ownKey(): string {
+    return keyFingerprint(Buffer.from(this.#parts.profile.keyPair.publicKey).toString('base64'));
   }
 
   keyOf(user: string): string | null {
@@ -232,6 +246,8 @@ export class Client implements ParleyClient {
 
   async disconnect({ signal }: CallOptions = {}): Promise<void> {
     if (!this.#server && !this.#current) throw new ParleyError('NOT_CONNECTED');
+    // Whoever rings hears from the server that we are gone.
+    this.#calls.hangUp();
     return this.#move(undefined, signal, () => this.#leaveServer());
   }
 
@@ -302,6 +318,7 @@ export class Client implements ParleyClient {
 
   async #shutDown(): Promise<void> {
     this.#closing.abort();
+    this.#calls.hangUp();
     try {
       await this.#turns.pass(async () => {
         await this.#leaveCurrent();
@@ -328,6 +345,7 @@ export class Client implements ParleyClient {
       const deviceKey = Buffer.from(this.#parts.profile.keyPair.publicKey).toString('base64');
       // Whoever gives up waiting is logged in all the same when the server says so.
       const login = server.call(method, { name, password, deviceKey }, { timeoutMs: 60_000 }).then(async (reply) => {
+        if (reply.user !== name) throw new ParleyError('INTERNAL', `the server takes us for ${reply.user}`);
         server.loggedIn(reply);
         await this.#publishCandidates(server);
         return { user: reply.user };
@@ -384,7 +402,7 @@ export class Client implements ParleyClient {
   #onServerGone(reason: ParleyError): void {
     if (reason instanceof ServerKeyChangedError) this.#trust.refusedServer(reason);
     this.#notices.emit({ level: 'warning', text: `disconnected for good: ${reason.message}` });
-    this.#calls.onServerLost();
+    this.#calls.hangUp();
     this.#forgetServer();
     this.#emit({ event: 'server', state: 'lost' });
   }
@@ -417,10 +435,11 @@ export class Client implements ParleyClient {
   async #allPages<T>(page: (after: { after?: string }) => Promise<{ items: T[]; next: string | null }>): Promise<T[]> {
     const all: T[] = [];
     let next: string | null | undefined;
-    while (next !== null) {
+    for (let pages = 0; next !== null; pages += 1) {
+      if (pages === pagesLimit) throw new ParleyError('INTERNAL', 'the list of the server is endless');
       const got = await page(next === undefined ? {} : { after: next });
       for (const item of got.items) all.push(item);
-      // A page that leads nowhere new would never end.
+      // A page that leads nowhere new would never end either.
       if (got.next !== null && next !== undefined && got.next <= next)
         throw new ParleyError('INTERNAL', 'the pages of the server do not go on');
       next = got.next;

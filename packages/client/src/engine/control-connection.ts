@@ -143,6 +143,7 @@ export class ControlConnection {
         cause: error,
       });
     }
+    if (this.#hello.protocol !== protocolVersion) throw new ParleyError('VERSION_UNSUPPORTED');
     const intervalMs = this.#options.settings.pingIntervalMs ?? this.#hello.pingIntervalMs;
     this.#pings = setInterval(() => {
       this.#ping(intervalMs);
@@ -159,7 +160,7 @@ export class ControlConnection {
   }
 
   #receive(bytes: Uint8Array): void {
-    this.#lines.push(...this.#decoder.push(bytes));
+    for (const line of this.#decoder.push(bytes)) this.#lines.push(line);
     if (!this.#yielding) this.#handleLines();
   }
 

@@ -86,8 +86,8 @@ export class IncomingCalls {
     await done;
   }
 
-  /** The server is away, and so is the call. */
-  onServerLost(): void {
+  /** The call is over without an answer of ours: the server is away, or we are leaving it. */
+  hangUp(): void {
     if (this.#state.name === 'ringing') this.#silence();
   }
 
@@ -119,7 +119,7 @@ export class IncomingCalls {
       const { introduction } = await around.server.call('session.answer', { peer, answer: 'accept' });
       if (!introduction) throw new ParleyError('NO_CALLER');
       current?.replace();
-      const session = new Session(introduction, around);
+      const session = Session.with(peer, introduction, around);
       this.#options.begin(session);
       await session.establish(signal);
       return session;

@@ -10,12 +10,13 @@ export class Pins {
   readonly #servers: Map<string, string>;
   /** Keys by `host:port` and user. */
   readonly #users: Map<string, Map<string, string[]>>;
+  #unsaved: NodeJS.Immediate | undefined;
 
   /** @throws Error for a file of another form: a lost pin would be a key accepted unseen */
   constructor(path: string) {
     this.#path = path;
     const text = readIfThere(path);
-    const plain: unknown = text === undefined ? { version: 1, servers: {}, users: {} } : JSON.parse(text);
+    const plain = text === undefined ? { version: 1, servers: {}, users: {} } : parse(text);
     if (!isRecord(plain) || plain['version'] !== 1) throw new Error('pins.json is not of version 1');
     this.#servers = entries(plain['servers'], isString);
     this.#users = new Map(
@@ -65,13 +66,32 @@ export class Pins {
     this.#save();
   }
 
+  /** What was pinned in one turn of the event loop, such as the members of a room, is written at once. */
   #save(): void {
+    this.#unsaved ??= setImmediate(() => {
+      this.flush();
+    });
+  }
+
+  /** Writes what is not written yet. */
+  flush(): void {
+    if (!this.#unsaved) return;
+    clearImmediate(this.#unsaved);
+    this.#unsaved = undefined;
     const plain = {
       version: 1,
       servers: Object.fromEntries(this.#servers),
       users: Object.fromEntries([...this.#users].map(([server, keys]) => [server, Object.fromEntries(keys)])),
     };
     writeDurably(this.#path, `${JSON.stringify(plain, null, 2)}\n`);
+  }
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new Error('pins.json is no JSON', { cause });
   }
 }
 

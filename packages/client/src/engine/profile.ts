@@ -36,13 +36,14 @@ export class Profile {
       this.keyPair = loadKeyPair(join(this.home, 'device.key'), keys);
       this.pins = new Pins(join(this.home, 'pins.json'));
     } catch (cause) {
-      this.release();
+      this.#lock.release();
       throw unusable(home, cause);
     }
   }
 
   /** Lets another process use the profile. */
   release(): void {
+    this.pins.flush();
     this.#lock.release();
   }
 }

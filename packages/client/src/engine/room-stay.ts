@@ -1,5 +1,12 @@
 /** One stay in a room: links to all members, made anew when they break, and what the server tells of the others. */
-import { ParleyError, type EventParams, type Introduction, type Result, type ServerEvent } from '@parley/protocol';
+import {
+  limits,
+  ParleyError,
+  type EventParams,
+  type Introduction,
+  type Result,
+  type ServerEvent,
+} from '@parley/protocol';
 import type { LinkEnd } from '@parley/transport';
 import type { CallOptions, ConversationStatus, RoomEvent } from './api.js';
 import { backoffMs } from './backoff.js';
@@ -20,7 +27,13 @@ export class RoomStay implements Engagement {
   #relinkTimer: NodeJS.Timeout | undefined;
   #relinks = 0;
 
-  constructor(entered: Entered, around: Surroundings) {
+  /** @throws ParleyError INTERNAL when the server names another room than was asked for */
+  static in(room: string, entered: Entered, around: Surroundings): RoomStay {
+    if (entered.room !== room) throw new ParleyError('INTERNAL', `the server names another room than ${room}`);
+    return new RoomStay(entered, around);
+  }
+
+  private constructor(entered: Entered, around: Surroundings) {
     this.name = entered.room;
     this.#around = around;
     this.#conversation = new Conversation({
@@ -31,7 +44,9 @@ export class RoomStay implements Engagement {
         this.#onLinkEnded(peer, end);
       },
     });
-    for (const introduction of entered.introductions) this.#link(introduction);
+    for (const introduction of entered.introductions) this.#meet(introduction.peer, introduction);
+    // Away for a moment: they are introduced when they come back.
+    for (const member of entered.members) if (!this.#conversation.has(member)) this.#meet(member, null);
   }
 
   get isOpen(): boolean {
@@ -81,11 +96,20 @@ export class RoomStay implements Engagement {
     this.#relinkSoon(0);
   }
 
-  #onJoined({ user, introduction }: EventParams<'room.joined'>): void {
+  #onJoined({ user, introduction }: Pick<EventParams<'room.joined'>, 'user' | 'introduction'>): void {
     const isNew = !this.#conversation.has(user);
+    this.#meet(user, introduction);
+    if (isNew && this.#conversation.has(user)) this.#tell({ state: 'joined', user });
+  }
+
+  /** Takes somebody in as a member, with a link where there is an introduction. */
+  #meet(user: string, introduction: Introduction | null): void {
+    if (user === this.#around.self || (introduction && introduction.peer !== user)) return;
+    const isKnown = this.#conversation.has(user);
+    // A server that lies about the room's size.
+    if (!isKnown && this.#conversation.members.length >= limits.roomMembersMax) return;
     if (introduction) this.#link(introduction);
-    else if (isNew) this.#conversation.addUnlinked(user);
-    if (isNew) this.#tell({ state: 'joined', user });
+    else if (!isKnown) this.#conversation.addUnlinked(user);
   }
 
   #onLeft(user: string): void {
@@ -109,7 +133,8 @@ export class RoomStay implements Engagement {
       this.#onLeft(peer);
       return;
     }
-    const why = end.kind === 'no-path' ? noPathText(peer) : `the connection to ${peer} broke`;
+    const why =
+      end.kind === 'no-path' ? `${noPathText(peer)}, or it does not trust this device` : 'the connection broke';
     this.#warn(`${peer} gets nothing from here: ${why}; trying again`);
     this.#relinkSoon();
   }
@@ -174,8 +199,7 @@ export class RoomStay implements Engagement {
     for (const member of this.#conversation.members) {
       if (!members.includes(member) && !this.#conversation.isLinked(member)) this.#onLeft(member);
     }
-    for (const introduction of introductions)
-      this.#onJoined({ room: this.name, user: introduction.peer, introduction });
+    for (const introduction of introductions) this.#onJoined({ user: introduction.peer, introduction });
     const unlinked = this.#conversation.members.some(
       (member) => !this.#conversation.isLinked(member) && !this.#untrusted.has(member),
     );

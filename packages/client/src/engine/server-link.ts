@@ -66,6 +66,10 @@ export class ServerLink {
     return this.#login?.user;
   }
 
+  get isUp(): boolean {
+    return this.#connection !== undefined;
+  }
+
   /** The connection as it is now. @throws ParleyError SERVER_LOST */
   get connection(): ControlConnection {
     if (this.#connection) return this.#connection;

@@ -19,7 +19,7 @@ export class Session implements Engagement {
   readonly #conversation: Conversation;
   #state: State = { name: 'opening', fail: () => undefined };
 
-  constructor(introduction: Introduction, around: Surroundings) {
+  private constructor(introduction: Introduction, around: Surroundings) {
     this.name = introduction.peer;
     this.#introduction = introduction;
     this.#around = around;
@@ -39,6 +39,13 @@ export class Session implements Engagement {
 
   get hasEnded(): boolean {
     return this.#state.name === 'ended';
+  }
+
+  /** @throws ParleyError INTERNAL when the server introduces somebody else than was asked for */
+  static with(peer: string, introduction: Introduction, around: Surroundings): Session {
+    if (introduction.peer !== peer)
+      throw new ParleyError('INTERNAL', `the server introduces somebody else than ${peer}`);
+    return new Session(introduction, around);
   }
 
   /**

@@ -8,11 +8,11 @@ export const serverHello = command({
   params: z.object({ protocol: z.int(), agent: z.string().max(100) }),
   result: z.object({
     protocol: z.int(),
-    agent: z.string(),
+    agent: z.string().max(100),
     /** The UDP port that answers STUN Binding, on the host of this connection. */
-    stunPort: z.int(),
+    stunPort: z.int().min(1).max(65_535),
     /** How often each side pings; after two intervals of silence the connection is gone. */
-    pingIntervalMs: z.number(),
+    pingIntervalMs: z.number().min(10).max(600_000),
   }),
   errors: ['VERSION_UNSUPPORTED', 'SERVER_FULL', 'SERVER_SHUTDOWN'],
 });
