@@ -1,12 +1,15 @@
 /** The one place that builds real parts and joins them. */
 import { openStore, StoreError } from '@parley/store';
 import { AdminConsole, type AdminResult } from './admin/admin-console.js';
+import { BackgroundWork } from './background-work.js';
+import { endsWithin } from './bounded-wait.js';
 import { loadCertificate } from './certificate.js';
 import { RequestDispatcher } from './dispatch/request-dispatcher.js';
 import { Messenger } from './domain/index.js';
 import { handlers } from './handlers/index.js';
 import { bindPair } from './listeners/bind.js';
 import { ControlListener } from './listeners/control-listener.js';
+import { SendQueues } from './listeners/send-queues.js';
 import { StunListener } from './listeners/stun-listener.js';
 import { defaultOptions, type ServerOptions, type StartOptions } from './options.js';
 import { BcryptHasher } from './passwords/bcrypt-hasher.js';
@@ -54,37 +57,39 @@ export async function startServer(start: StartOptions): Promise<RunningServer> {
 }
 
 async function build(options: ServerOptions, closers: Closer[]): Promise<RunningServer> {
-  const { log, dataDirectory, pingIntervalMs, lingerMs, maxClients } = options;
+  const { log, dataDirectory, pingIntervalMs } = options;
   const store = await openStore(dataDirectory);
   closers.push(() => store.close());
+  const background = new BackgroundWork(log);
+  closers.push(() => background.idle());
   const accountsExist = (await store.accounts.namesAfter(undefined, 1)).length > 0;
   const passwords = new BcryptHasher(loadPepper(dataDirectory, accountsExist), options.bcryptCost);
   closers.push(() => passwords.close());
   const certificate = options.tls ? await loadCertificate(dataDirectory) : null;
 
   const { accounts, rooms, resumeTokens } = store;
-  const ports = { clock: systemClock, random: systemRandom, passwords, accounts, rooms, resumeTokens };
+  const ports = { clock: systemClock, random: systemRandom, background, passwords, accounts, rooms, resumeTokens };
   const messenger = new Messenger(ports, options);
   await messenger.accounts.dropOldTokens();
   const sweep = setInterval(() => {
-    messenger.accounts.dropOldTokens().catch((error: unknown) => {
-      log.error({ err: error }, 'old resume tokens could not be dropped');
-    });
+    background.run('dropping old resume tokens', () => messenger.accounts.dropOldTokens());
   }, tokenSweepMs).unref();
   closers.push(() => {
     clearInterval(sweep);
   });
 
+  const sendQueues = new SendQueues(options.sendQueuesBytes);
   let stunPort = 0;
   const makeListener = (): ControlListener =>
     new ControlListener(certificate, {
       clock: systemClock,
+      monotonicMs,
       log,
-      maxClients,
-      settings: { pingIntervalMs, lingerMs },
+      settings: options,
+      sendQueues,
       dispatcherFor: (connection) => {
         const server = { agent: `parley-msa/${version}`, stunPort, pingIntervalMs };
-        return new RequestDispatcher({ handlers, messenger, server, monotonicMs, log }, connection);
+        return new RequestDispatcher({ handlers, messenger, server, monotonicMs, log, settings: options }, connection);
       },
       opened: (connection) => {
         messenger.connected(connection);
@@ -102,7 +107,7 @@ async function build(options: ServerOptions, closers: Closer[]): Promise<Running
     async () => {
       listener.stopAccepting();
       messenger.stop();
-      await Promise.all([passwords.close(), withinMs(drainMs, listener.drain())]);
+      await Promise.all([passwords.close(), endsWithin(drainMs, listener.drain())]);
       listener.cut();
     },
   );
@@ -129,15 +134,6 @@ async function build(options: ServerOptions, closers: Closer[]): Promise<Running
 /** Last opened, first closed. */
 async function closeAll(closers: Closer[]): Promise<void> {
   for (const close of closers.splice(0).reverse()) await close();
-}
-
-async function withinMs(ms: number, work: Promise<void>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, ms);
-  });
-  await Promise.race([work, late]);
-  clearTimeout(timer);
 }
 
 /** Gives the errors of the store and of files the form for an operator; others are defects and stay as they are. */

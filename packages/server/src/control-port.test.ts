@@ -76,8 +76,13 @@ describe('the control port', () => {
       role: 'responder',
       candidates: [{ kind: 'host', address: '192.0.2.1', port: 5 }],
     });
-    await anna.client.call('session.close', { peer: berta.name, reason: 'ended' });
-    expect(await berta.client.event('session.closed')).toEqual({ peer: anna.name, reason: 'ended' });
+    const { id } = introduction as { id: string };
+    // Another session, an older one perhaps, is not the one that goes on.
+    await anna.client.call('session.close', { peer: berta.name, id: 'ab'.repeat(16), reason: 'NO_PATH' });
+    await anna.client.call('session.close', { peer: berta.name, id: null, reason: 'ended' });
+    await anna.client.call('session.close', { peer: berta.name, id, reason: 'ended' });
+    expect(await berta.client.event('session.closed')).toEqual({ peer: anna.name, id, reason: 'ended' });
+    expect(berta.client.untaken).toEqual([]);
   });
 
   it('carries a room from opening to the end', async () => {
@@ -120,6 +125,27 @@ describe('the control port', () => {
     await expect(other.call('user.list')).rejects.toEqual(code('NOT_LOGGED_IN'));
     await expect(other.call('account.resume', { token: resumeToken })).rejects.toEqual(code('TOKEN_INVALID'));
     expect(await other.call('account.login', credentials)).toMatchObject({ user: name });
+  });
+
+  it('takes requests about one room in the order they were sent', async () => {
+    const { client } = await openAs('anna');
+    const ids = ['room.enter', 'room.leave', 'room.members'].map((method) => client.ask(method, { room: 'annex' }));
+    const [entered, left, members] = await Promise.all(ids.map((id) => client.reply(id)));
+    expect(entered?.error).toBeUndefined();
+    expect(left?.result).toEqual({});
+    expect(members?.result).toMatchObject({ members: [] });
+  });
+
+  it('answers a device that comes back before it lets calls ring there', async () => {
+    const anna = await openAs('anna');
+    const berta = await openAs('berta');
+    anna.client.ask('session.open', { peer: berta.name });
+    await berta.client.event('session.incoming');
+    const back = await open();
+    const id = back.ask('account.resume', { token: berta.resumeToken });
+    const first = await back.next();
+    expect(first).toMatchObject({ id, result: { user: berta.name } });
+    expect(await back.event('session.incoming')).toEqual({ peer: anna.name });
   });
 
   it('tells a caller when the callee is gone', async () => {

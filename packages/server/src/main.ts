@@ -4,13 +4,14 @@ import { AdminPrompt } from './admin/admin-prompt.js';
 import type { AdminResult } from './admin/admin-console.js';
 import { readLines } from './admin/read-lines.js';
 import { resultText } from './admin/print-result.js';
+import { endsWithin } from './bounded-wait.js';
 import { parseCommandLine, type CommandLine } from './command-line.js';
 import { startServer, type RunningServer } from './compose.js';
 import { StartFailure } from './start-failure.js';
 import { streamLog, terminalLog, type OpenLog } from './terminal-log.js';
 import { version } from './version.js';
 
-/** Every step of a stop is bounded; this holds even if one is not. */
+/** Every step of a stop is bounded; one that hangs all the same is a defect, and ends so. */
 const stopBoundMs = 9_000;
 
 class Program {
@@ -111,11 +112,11 @@ class Program {
   async #stop(server: RunningServer): Promise<void> {
     if (this.#ending) return;
     this.#ending = true;
-    setTimeout(() => this.#exit(exitCodes.done), stopBoundMs).unref();
-    await server.stop();
+    const stopped = await endsWithin(stopBoundMs, server.stop());
+    if (!stopped) this.#log?.log.fatal({ boundMs: stopBoundMs }, 'the server did not stop in time');
     this.#prompt?.close();
     await this.#log?.flush();
-    this.#exit(exitCodes.done);
+    this.#exit(stopped ? exitCodes.done : exitCodes.ours);
   }
 
   #exit(code: number): never {

@@ -1,9 +1,11 @@
-import { limits } from '@parley/protocol';
+import { limits, rates } from '@parley/protocol';
+import type { DispatcherSettings } from './dispatch/request-dispatcher.js';
 import { defaultDomainSettings, type DomainSettings } from './domain/index.js';
+import type { ConnectionSettings } from './listeners/control-connection.js';
 import { silentLog, type Log } from './log.js';
 
 /** What a server is started with. Times in milliseconds. */
-export interface ServerOptions extends DomainSettings {
+export interface ServerOptions extends DomainSettings, DispatcherSettings, ConnectionSettings {
   /** Where all that outlives the process is kept; made when it is not there. */
   readonly dataDirectory: string;
   /** Where to listen; undefined: on all interfaces. */
@@ -16,9 +18,9 @@ export interface ServerOptions extends DomainSettings {
   readonly maxClients: number;
   /** Of password hashing: each step doubles the work. */
   readonly bcryptCost: number;
-  readonly pingIntervalMs: number;
-  /** How long a client may take to read the last lines before its connection is cut. */
-  readonly lingerMs: number;
+  readonly tlsHandshakeMs: number;
+  /** What may wait to be written to all clients together; then those with the longest queues are dropped. */
+  readonly sendQueuesBytes: number;
   readonly log: Log;
 }
 
@@ -31,7 +33,16 @@ export const defaultOptions: Omit<ServerOptions, 'dataDirectory'> = {
   tls: true,
   maxClients: 10_000,
   bcryptCost: 12,
+  rates,
+  pendingRequests: limits.pendingRequests,
   pingIntervalMs: limits.pingIntervalMs,
+  pingMisses: limits.pingMisses,
+  lineBytes: limits.lineBytes,
+  // Above what the rate classes let through together, so that a client gets their answers first.
+  lineRate: { burst: 1_000, perSecond: 500 },
+  sendQueueBytes: limits.sendQueueBytes,
+  sendQueuesBytes: 256 * 1024 * 1024,
   lingerMs: 3_000,
+  tlsHandshakeMs: limits.tlsHandshakeMs,
   log: silentLog,
 };

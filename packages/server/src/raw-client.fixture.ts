@@ -84,6 +84,11 @@ export class RawClient {
     return ((await this.#take((line) => (line as Notification).method === name)) as Notification).params;
   }
 
+  /** What comes next, whatever it is. */
+  next(): Promise<unknown> {
+    return this.#take(() => true);
+  }
+
   /** What came and was not taken. */
   get untaken(): readonly unknown[] {
     return this.#lines;

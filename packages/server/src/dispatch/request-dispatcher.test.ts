@@ -1,11 +1,12 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
-import { commands, limits, ParleyError, rates, type Method } from '@parley/protocol';
+import { commands, ParleyError, type Method } from '@parley/protocol';
 import fc from 'fast-check';
 import { FakeConnection, FakeWorld } from '../domain/fake-world.fixture.js';
 import type { Connection } from '../domain/index.js';
 import type { HandlerTable } from '../handlers/handler.js';
 import { handlers } from '../handlers/index.js';
 import { silentLog } from '../log.js';
+import { defaultOptions } from '../options.js';
 import { RequestDispatcher } from './request-dispatcher.js';
 
 interface Answer {
@@ -13,6 +14,8 @@ interface Answer {
   result?: unknown;
   error?: { message: string; data: { code: string; retryAfterMs?: number } };
 }
+
+const { rates, pendingRequests } = defaultOptions;
 
 let world: FakeWorld;
 let now: number;
@@ -30,6 +33,7 @@ function dispatcherOn(connection: Connection, changed: Partial<HandlerTable> = {
       server: { agent: 'test', stunPort: 1, pingIntervalMs: 1 },
       monotonicMs: () => now,
       log: silentLog,
+      settings: defaultOptions,
     },
     connection,
   );
@@ -89,7 +93,7 @@ describe('RequestDispatcher', () => {
         return {};
       },
     });
-    const waiting = Array.from({ length: limits.pendingRequests }, () => ask(dispatcher, 'server.ping'));
+    const waiting = Array.from({ length: pendingRequests }, () => ask(dispatcher, 'server.ping'));
     expect((await ask(dispatcher, 'server.ping')).error?.data.code).toBe('RATE_LIMITED');
     let idle = false;
     const settled = dispatcher.idle().then(() => (idle = true));
@@ -104,7 +108,7 @@ describe('RequestDispatcher', () => {
   it('does not count what is answered at once', async () => {
     const dispatcher = dispatcherOn(world.connect());
     const answers = await Promise.all(
-      Array.from({ length: limits.pendingRequests * 2 }, () => ask(dispatcher, 'server.ping')),
+      Array.from({ length: pendingRequests * 2 }, () => ask(dispatcher, 'server.ping')),
     );
     expect(answers.every(({ result }) => result !== undefined)).toBe(true);
   });

@@ -4,10 +4,8 @@ import {
   errorLine,
   generalErrors,
   isMethod,
-  limits,
   ParleyError,
   parseRequest,
-  rates,
   requestIdOf,
   resultLine,
   type Command,
@@ -18,7 +16,14 @@ import {
 import type { Connection, Messenger } from '../domain/index.js';
 import type { HandlerContext, HandlerTable, ServerFacts } from '../handlers/handler.js';
 import type { Log } from '../log.js';
-import { TokenBucket } from './token-bucket.js';
+import { TokenBucket, type Rate } from './token-bucket.js';
+
+export interface DispatcherSettings {
+  /** Requests by their rate class. */
+  readonly rates: Readonly<Record<RateClass, Rate>>;
+  /** Requests that may wait for their replies. */
+  readonly pendingRequests: number;
+}
 
 export interface DispatcherParts {
   readonly handlers: HandlerTable;
@@ -27,6 +32,7 @@ export interface DispatcherParts {
   /** Milliseconds of a clock that does not jump. */
   readonly monotonicMs: () => number;
   readonly log: Log;
+  readonly settings: DispatcherSettings;
 }
 
 /** Takes the requests of one connection: checks each, has it handled, and words the answer. */
@@ -39,6 +45,7 @@ export class RequestDispatcher {
   constructor(parts: DispatcherParts, connection: Connection) {
     this.#parts = parts;
     this.#connection = connection;
+    const { rates } = parts.settings;
     const now = parts.monotonicMs();
     this.#buckets = {
       light: new TokenBucket(rates.light, now),
@@ -76,7 +83,7 @@ export class RequestDispatcher {
   async #handle({ method, params }: RpcRequest): Promise<unknown> {
     if (!isMethod(method)) throw new ParleyError('UNKNOWN_METHOD');
     const command: Command = commands[method];
-    if (this.#pending.size >= limits.pendingRequests) {
+    if (this.#pending.size >= this.#parts.settings.pendingRequests) {
       throw new ParleyError('RATE_LIMITED', 'too many requests wait for their answers', { retryAfterMs: 1_000 });
     }
     const retryAfterMs = this.#buckets[command.rate].take(this.#parts.monotonicMs());

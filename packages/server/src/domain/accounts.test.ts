@@ -145,7 +145,12 @@ describe('login', () => {
     const anna = await world.join('anna');
     await world.messenger.accounts.logout(anna.user);
     world.passwords.outdated = true;
+    world.passwords.hold();
     await world.messenger.accounts.login(world.connect(), credentials('anna'));
+    // The reply did not wait for it.
+    expect(world.accounts.rows.get('anna')?.passwordHash).toBe('hash:password of anna');
+    world.passwords.release();
+    await world.background.ended();
     expect(world.accounts.rows.get('anna')?.passwordHash).toBe('new:password of anna');
   });
 
@@ -178,6 +183,30 @@ describe('resume', () => {
     world.messenger.disconnected(anna.connection);
     expect(world.messenger.userOn(back.connection)?.name).toBe('anna');
     expect(world.messenger.onlineUsers()).toHaveLength(1);
+    expect(world.clock.pendingTimers).toBe(0);
+  });
+
+  it('takes nothing over from another device of the user', async () => {
+    const laptop = await world.join('anna');
+    world.breakConnection(laptop);
+    const desktop = { ...laptop, connection: world.connect() };
+    const { resumeToken } = await world.messenger.accounts.login(desktop.connection, {
+      ...credentials('anna'),
+      deviceKey: 'desktop',
+    });
+    await world.messenger.rooms.enter(world.userOn(desktop.connection), 'lobby');
+    await expect(world.resume(laptop)).rejects.toEqual(code('ALREADY_CONNECTED'));
+    expect(desktop.connection.closed).toBe(false);
+    expect(desktop.connection.take()).toEqual([]);
+    const again = await world.resume({ ...desktop, resumeToken });
+    expect(desktop.connection.take()).toEqual([['server.replaced', {}]]);
+    expect(await world.messenger.rooms.members('lobby')).toEqual(['anna']);
+
+    // What a broken connection of the other device left behind is not this one's.
+    world.breakConnection(again);
+    const back = await world.resume(laptop);
+    expect(back.user.deviceKey).toBe('anna device');
+    expect(await world.messenger.rooms.members('lobby')).toEqual([]);
     expect(world.clock.pendingTimers).toBe(0);
   });
 
@@ -221,13 +250,13 @@ describe('logout', () => {
     const [anna, berta] = await world.joinAll('anna', 'berta');
     const called = world.messenger.openSession(anna.user, 'berta');
     world.messenger.answerCall(berta.user, 'anna', 'accept');
-    await called;
+    const { id } = await called;
     await world.messenger.rooms.enter(anna.user, 'lobby');
     await world.messenger.rooms.enter(berta.user, 'lobby');
     berta.connection.take();
     await world.messenger.accounts.logout(anna.user);
     expect(berta.connection.take()).toEqual([
-      ['session.closed', { peer: 'anna', reason: 'ended' }],
+      ['session.closed', { peer: 'anna', id, reason: 'ended' }],
       ['room.left', { room: 'lobby', user: 'anna', reason: 'left' }],
     ]);
     expect(world.messenger.userOn(anna.connection)).toBeUndefined();

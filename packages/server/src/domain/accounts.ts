@@ -4,8 +4,10 @@ import { cutPage, pageLimit, type Page, type PageRequest } from './page.js';
 import type {
   Account,
   AccountRepository,
+  Background,
   Clock,
   Connection,
+  HashingClient,
   PasswordHasher,
   RandomSource,
   ResumeTokenRepository,
@@ -27,6 +29,7 @@ export interface AccountPorts {
   readonly accounts: AccountRepository;
   readonly resumeTokens: ResumeTokenRepository;
   readonly passwords: PasswordHasher;
+  readonly background: Background;
 }
 
 /** Registering, logging in with a password or a token, logging out. */
@@ -34,7 +37,7 @@ export class Accounts {
   readonly #ports: AccountPorts;
   readonly #presence: PresenceTable;
   readonly #resumeTokenMs: number;
-  /** Connections with a login under way: one at a time, so that nobody fills the hashing queue from one connection. */
+  /** Connections with a login under way: one at a time, so that one connection has one place in the hashing queue. */
   readonly #entering = new Set<Connection>();
   /** Of two logins to one account, one comes first. */
   readonly #turns = new Turns();
@@ -54,7 +57,7 @@ export class Accounts {
       const { accounts, passwords, clock } = this.#ports;
       // Spares the hashing; who really comes first is decided by the insertion.
       if (await accounts.find(name)) throw new ParleyError('NAME_TAKEN');
-      const passwordHash = await passwords.hash(normal);
+      const passwordHash = await passwords.hash(normal, this.#client(connection));
       if (!(await accounts.insert({ name, passwordHash, createdAt: clock.now() }))) throw new ParleyError('NAME_TAKEN');
       return this.#enrol(connection, name, deviceKey);
     });
@@ -71,15 +74,19 @@ export class Accounts {
       // Says nothing about the account: no account has such a password.
       if (normal === undefined) throw new ParleyError('BAD_CREDENTIALS');
       const account = namePattern.test(name) ? await this.#ports.accounts.find(name) : undefined;
-      const { matches, outdated } = await this.#ports.passwords.verify(normal, account?.passwordHash);
+      const client = this.#client(connection);
+      const { matches, outdated } = await this.#ports.passwords.verify(normal, account?.passwordHash, client);
       if (!account || !matches) throw new ParleyError('BAD_CREDENTIALS');
       const loggedIn = await this.#enrol(connection, account.name, deviceKey);
-      if (outdated) await this.#rehash(account, normal);
+      if (outdated) this.#ports.background.run('a stronger hash', () => this.#rehash(account, normal, client));
       return loggedIn;
     });
   }
 
-  /** Takes over from the user's earlier connection, if that still stands. @throws ParleyError TOKEN_INVALID */
+  /**
+   * Takes over from an earlier connection of the same device, if that still stands.
+   * @throws ParleyError TOKEN_INVALID, ALREADY_CONNECTED with another device
+   */
   resume(connection: Connection, token: string): Promise<{ user: string }> {
     return this.#entry(connection, async () => {
       const { resumeTokens, clock } = this.#ports;
@@ -143,13 +150,17 @@ export class Accounts {
     });
   }
 
-  async #rehash(account: Account, normal: string): Promise<void> {
+  #client(connection: Connection): HashingClient {
+    return { address: connection.address, isGone: () => !this.#presence.isOpen(connection) };
+  }
+
+  async #rehash(account: Account, normal: string, client: HashingClient): Promise<void> {
     try {
-      const hash = await this.#ports.passwords.hash(normal);
+      const hash = await this.#ports.passwords.hash(normal, client);
       await this.#ports.accounts.replaceHash(account.name, account.passwordHash, hash);
     } catch (error) {
       // The old hash serves until a login at a quieter time.
-      if (!(error instanceof ParleyError && error.code === 'SERVER_BUSY')) throw error;
+      if (!(error instanceof ParleyError && ['SERVER_BUSY', 'SERVER_SHUTDOWN'].includes(error.code))) throw error;
     }
   }
 }

@@ -70,7 +70,7 @@ describe('calling', () => {
   it('can be taken back', async () => {
     const called = world.messenger.openSession(anna.user, 'berta');
     berta.connection.take();
-    world.messenger.closeSession(anna.user, 'berta', 'ended');
+    world.messenger.cancelCall(anna.user, 'berta');
     await expect(called).rejects.toEqual(refusal('DECLINED'));
     expect(berta.connection.take()).toEqual([['session.cancelled', { peer: 'anna' }]]);
     expect(world.clock.pendingTimers).toBe(0);
@@ -101,9 +101,21 @@ describe('calling', () => {
   it('rings on at the new connection of a callee that was never offline', async () => {
     const called = world.messenger.openSession(anna.user, 'berta');
     const back = await world.resume(berta);
+    // The reply to the resume goes out before.
+    expect(back.connection.take()).toEqual([]);
+    world.clock.advance(0);
     expect(back.connection.take()).toEqual([['session.incoming', { peer: 'anna' }]]);
     world.messenger.answerCall(back.user, 'anna', 'accept');
     expect((await called).peer).toBe('berta');
+  });
+
+  it('does not ring on when it ended before the reply', async () => {
+    const called = world.messenger.openSession(anna.user, 'berta');
+    const back = await world.resume(berta);
+    world.messenger.cancelCall(anna.user, 'berta');
+    await expect(called).rejects.toEqual(refusal('DECLINED'));
+    world.clock.advance(0);
+    expect(back.connection.take()).toEqual([['session.cancelled', { peer: 'anna' }]]);
   });
 
   it('ends with the connection that made it, also when another takes over', async () => {
@@ -166,16 +178,36 @@ describe('a session', () => {
   });
 
   it('is ended by either side; the other hears why, once', async () => {
-    await inSession();
-    world.messenger.closeSession(anna.user, 'berta', 'NO_PATH');
-    world.messenger.closeSession(anna.user, 'berta', 'NO_PATH');
-    expect(berta.connection.take()).toEqual([['session.closed', { peer: 'anna', reason: 'NO_PATH' }]]);
+    const id = await inSession();
+    world.messenger.closeSession(anna.user, 'berta', id, 'NO_PATH');
+    world.messenger.closeSession(anna.user, 'berta', id, 'NO_PATH');
+    expect(berta.connection.take()).toEqual([['session.closed', { peer: 'anna', id, reason: 'NO_PATH' }]]);
     expect(world.messenger.sessions()).toEqual([]);
   });
 
   it('that does not exist can be closed without effect', () => {
-    for (const peer of ['berta', 'nobody', '', 'anna']) world.messenger.closeSession(anna.user, peer, 'ended');
+    const id = 'ab'.repeat(16);
+    for (const peer of ['berta', 'nobody', '', 'anna']) world.messenger.closeSession(anna.user, peer, id, 'ended');
     expect(berta.connection.take()).toEqual([]);
+  });
+
+  it('is not ended by a late word about an older one, nor by taking back a call', async () => {
+    const old = await inSession();
+    await inSession();
+    world.messenger.closeSession(anna.user, 'berta', old, 'ended');
+    world.messenger.cancelCall(anna.user, 'berta');
+    expect(world.messenger.sessions()).toHaveLength(1);
+    expect(berta.connection.take()).toEqual([]);
+  });
+
+  it('does not end with a call that is taken back, which rings for a new one', async () => {
+    const id = await inSession();
+    const called = world.messenger.openSession(anna.user, 'berta');
+    world.messenger.closeSession(anna.user, 'berta', id, 'ended');
+    expect(world.messenger.sessions()).toEqual([]);
+    world.messenger.answerCall(berta.user, 'anna', 'accept');
+    expect((await called).id).not.toBe(id);
+    expect(world.messenger.sessions()).toHaveLength(1);
   });
 
   it('outlives a broken connection for the grace, then is dropped without a word', async () => {
@@ -186,6 +218,53 @@ describe('a session', () => {
     world.clock.advance(1);
     expect(world.messenger.sessions()).toEqual([]);
     expect(berta.connection.take()).toEqual([]);
+  });
+
+  it.each(['anna', 'berta'])('is there again when the user comes back too late, if %s was away', async (name) => {
+    const id = await inSession();
+    const [gone, stayed] = name === 'anna' ? [anna, berta] : [berta, anna];
+    world.breakConnection(gone);
+    world.clock.advance(60_000);
+    const back = await world.resume(gone);
+    expect(world.messenger.sessions()).toEqual([]);
+    world.messenger.restoreSession(back.user, stayed.name, id);
+    expect(world.messenger.sessions().map(({ users }) => users)).toEqual([['anna', 'berta']]);
+    expect(stayed.connection.take()).toEqual([]);
+  });
+
+  it('can be ended by the user who came back too late', async () => {
+    const id = await inSession();
+    world.breakConnection(anna);
+    world.clock.advance(60_000);
+    const back = await world.resume(anna);
+    world.messenger.closeSession(back.user, 'berta', 'cd'.repeat(16), 'ended');
+    expect(berta.connection.take()).toEqual([]);
+    world.messenger.closeSession(back.user, 'berta', id, 'ended');
+    expect(berta.connection.take()).toEqual([['session.closed', { peer: 'anna', id, reason: 'ended' }]]);
+    world.messenger.restoreSession(back.user, 'berta', id);
+    expect(world.messenger.sessions()).toEqual([]);
+  });
+
+  it('that the other has ended does not come back', async () => {
+    const id = await inSession();
+    world.breakConnection(anna);
+    world.clock.advance(60_000);
+    world.messenger.closeSession(berta.user, 'anna', id, 'ended');
+    const back = await world.resume(anna);
+    world.messenger.restoreSession(back.user, 'berta', id);
+    expect(world.messenger.sessions()).toEqual([]);
+  });
+
+  it('of which both were away needs the word of both again', async () => {
+    const id = await inSession();
+    world.breakConnection(anna);
+    world.breakConnection(berta);
+    world.clock.advance(60_000);
+    const back = await world.resume(anna);
+    world.messenger.restoreSession(back.user, 'berta', id);
+    expect(world.messenger.sessions()).toEqual([]);
+    world.messenger.restoreSession((await world.resume(berta)).user, 'anna', id);
+    expect(world.messenger.sessions()).toHaveLength(1);
   });
 
   it('stays when its user comes back in time', async () => {
@@ -228,11 +307,19 @@ describe('restoring a session', () => {
 
   it('forgets the word of one who went away again, or who closed the session', () => {
     world.messenger.restoreSession(anna.user, 'berta', id);
-    world.messenger.closeSession(anna.user, 'berta', 'ended');
+    world.messenger.closeSession(anna.user, 'berta', id, 'ended');
     world.messenger.restoreSession(berta.user, 'anna', id);
     expect(world.messenger.sessions()).toEqual([]);
     world.breakConnection(berta);
     world.messenger.restoreSession(anna.user, 'berta', id);
+    expect(world.messenger.sessions()).toEqual([]);
+  });
+
+  it('is over when the two begin a newer one', async () => {
+    world.messenger.restoreSession(anna.user, 'berta', id);
+    const newer = await inSession();
+    world.messenger.closeSession(anna.user, 'berta', newer, 'ended');
+    world.messenger.restoreSession(berta.user, 'anna', id);
     expect(world.messenger.sessions()).toEqual([]);
   });
 

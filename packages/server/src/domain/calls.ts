@@ -60,7 +60,7 @@ export class Calls {
     const call = this.#ringing.get(caller, callee);
     if (!call) return;
     this.#end(call, callee).refuse(new ParleyError('DECLINED', 'the call was taken back'));
-    this.#presence.online(callee)?.connection.notify('session.cancelled', { peer: caller });
+    this.#presence.tell(callee, 'session.cancelled', { peer: caller });
   }
 
   /** The requests of a connection end with it, and so do the calls they made. */
@@ -68,10 +68,13 @@ export class Calls {
     for (const [callee] of this.#ringing.from(caller)) this.cancel(caller, callee);
   }
 
-  /** Lets the calls to a user ring on its new connection. */
+  /** Lets the calls to a user ring on its new connection, once the reply that it is logged in has gone out. */
   ringAgain(callee: OnlineUser): void {
-    for (const [caller] of this.#ringing.to(callee.name)) {
-      callee.connection.notify('session.incoming', { peer: caller });
+    for (const [caller, call] of this.#ringing.to(callee.name)) {
+      this.#clock.after(0, () => {
+        if (this.#ringing.get(caller, callee.name) !== call || !this.#presence.isCurrent(callee)) return;
+        this.#presence.tell(callee.name, 'session.incoming', { peer: caller });
+      });
     }
   }
 
@@ -100,10 +103,10 @@ export class Calls {
       const call = this.#ringing.get(caller.name, callee.name);
       if (!call) return;
       this.#end(call, callee.name).refuse(new ParleyError('DECLINED', 'the user did not answer'));
-      this.#presence.online(callee.name)?.connection.notify('session.cancelled', { peer: caller.name });
+      this.#presence.tell(callee.name, 'session.cancelled', { peer: caller.name });
     });
     this.#ringing.set(caller.name, callee.name, { caller, answered, accept, refuse, stopRinging });
-    callee.connection.notify('session.incoming', { peer: caller.name });
+    this.#presence.tell(callee.name, 'session.incoming', { peer: caller.name });
     return answered;
   }
 

@@ -3,6 +3,7 @@ import { Messenger } from './messenger.js';
 import type {
   Account,
   AccountRepository,
+  Background,
   Clock,
   Connection,
   EnrolledDevice,
@@ -203,6 +204,19 @@ class FakeHasher implements PasswordHasher {
   }
 }
 
+/** Keeps what was begun, for a test to wait for. */
+class FakeBackground implements Background {
+  #begun: Promise<void>[] = [];
+
+  run(_what: string, work: () => Promise<void>): void {
+    this.#begun.push(work());
+  }
+
+  async ended(): Promise<void> {
+    await Promise.all(this.#begun);
+  }
+}
+
 /** A messenger with nothing real around it, and people to try it with. */
 export class FakeWorld {
   readonly clock = new FakeClock();
@@ -211,6 +225,7 @@ export class FakeWorld {
   readonly rooms = new MemoryRooms();
   readonly resumeTokens = new MemoryResumeTokens();
   readonly passwords = new FakeHasher();
+  readonly background = new FakeBackground();
   readonly messenger: Messenger;
   #ports = 0;
 

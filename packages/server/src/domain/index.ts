@@ -5,9 +5,11 @@ export type { Page, PageRequest } from './page.js';
 export type {
   Account,
   AccountRepository,
+  Background,
   Clock,
   Connection,
   EnrolledDevice,
+  HashingClient,
   PasswordHasher,
   RandomSource,
   ResumeTokenRepository,

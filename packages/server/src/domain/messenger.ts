@@ -1,4 +1,4 @@
-import { ParleyError, type Candidate, type EventParams, type Introduction } from '@parley/protocol';
+import { ParleyError, type Candidate, type CloseReason, type Introduction } from '@parley/protocol';
 import { Accounts, type AccountPorts } from './accounts.js';
 import { Calls } from './calls.js';
 import { cutPage, pageLimit, type Page, type PageRequest } from './page.js';
@@ -24,7 +24,8 @@ export class Messenger {
   readonly #sessions: Sessions;
 
   constructor(ports: DomainPorts, settings: Partial<DomainSettings> = {}) {
-    const { roomMembers, ringMs, resumeGraceMs, resumeTokenMs } = { ...defaultDomainSettings, ...settings };
+    const all = { ...defaultDomainSettings, ...settings };
+    const { ringMs, resumeGraceMs, resumeTokenMs } = all;
     const { clock, random } = ports;
     this.#presence = new PresenceTable(clock, resumeGraceMs, {
       offline: (name) => {
@@ -42,7 +43,7 @@ export class Messenger {
       },
     });
     this.accounts = new Accounts(ports, this.#presence, resumeTokenMs);
-    this.rooms = new Rooms(clock, random, roomMembers, ports.rooms, this.#presence);
+    this.rooms = new Rooms(clock, random, all, ports.rooms, this.#presence);
     this.#sessions = new Sessions(clock, this.#presence);
     this.#calls = new Calls(clock, random, ringMs, this.#presence, this.#sessions);
   }
@@ -88,10 +89,14 @@ export class Messenger {
     return this.#calls.answer(user, caller, answer);
   }
 
-  /** Takes back a call to `peer`, and ends the session with it. */
-  closeSession(user: OnlineUser, peer: string, reason: EventParams<'session.closed'>['reason']): void {
+  /** Takes back a call to `peer`, if there is one. */
+  cancelCall(user: OnlineUser, peer: string): void {
     this.#calls.cancel(user.name, peer);
-    this.#sessions.close(user, peer, reason);
+  }
+
+  /** Ends the session that began with the introduction `id`, if there is one. */
+  closeSession(user: OnlineUser, peer: string, id: string, reason: CloseReason): void {
+    this.#sessions.close(user, peer, id, reason);
   }
 
   restoreSession(user: OnlineUser, peer: string, id: string): void {

@@ -24,15 +24,32 @@ export interface Connection {
   close(): void;
 }
 
+/** Work that nobody waits for. */
+export interface Background {
+  /** Runs it, and tells the operator when it fails; the server does not stop before it has ended. */
+  run(what: string, work: () => Promise<void>): void;
+}
+
+/** For whom a password is hashed: those who wait are served in turns, by where they come from. */
+export interface HashingClient {
+  readonly address: string;
+  /** Nobody waits for the outcome any more. */
+  isGone(): boolean;
+}
+
 export interface PasswordHasher {
   /** @throws ParleyError SERVER_BUSY when too many wait already. */
-  hash(password: string): Promise<string>;
+  hash(password: string, client: HashingClient): Promise<string>;
   /**
    * Takes as long, and answers `matches: false`, when there is no hash to compare with.
    * `outdated`: the password matches, but its hash was made with less work than is asked for now.
    * @throws ParleyError SERVER_BUSY when too many wait already.
    */
-  verify(password: string, hash: string | undefined): Promise<{ matches: boolean; outdated: boolean }>;
+  verify(
+    password: string,
+    hash: string | undefined,
+    client: HashingClient,
+  ): Promise<{ matches: boolean; outdated: boolean }>;
 }
 
 export interface Account {

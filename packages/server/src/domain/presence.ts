@@ -1,4 +1,4 @@
-import { ParleyError, type Candidate } from '@parley/protocol';
+import { ParleyError, type Candidate, type EventName, type EventParams } from '@parley/protocol';
 import type { Clock, Connection } from './ports.js';
 import { SortedNames } from './sorted-names.js';
 
@@ -62,7 +62,10 @@ export class PresenceTable {
     this.#open.add(connection);
   }
 
-  /** Logs a stranger in with a password: a new start, so nothing is left of an earlier, broken connection. */
+  /**
+   * Logs a stranger in with a password: a new start, so nothing is left of an earlier, broken connection.
+   * @throws ParleyError ALREADY_CONNECTED
+   */
   enter(connection: Connection, name: string, deviceKey: string): OnlineUser {
     this.#requireStranger(connection);
     const before = this.#byName.get(name);
@@ -74,16 +77,22 @@ export class PresenceTable {
     return this.#goOnline({ name, connection, deviceKey, candidates: [], since: this.#clock.now() });
   }
 
-  /** Brings an enrolled device back: takes its sessions, rooms and, where it still stands, its connection over. */
+  /**
+   * Brings an enrolled device back: takes its sessions, rooms and, where it still stands, its connection over. Of
+   * another device of the user it takes nothing over: beside one that is online there is no room, and after one whose
+   * connection broke it makes a new start.
+   * @throws ParleyError ALREADY_CONNECTED
+   */
   resume(connection: Connection, name: string, deviceKey: string): OnlineUser {
-    this.#requireStranger(connection);
     const before = this.#byName.get(name);
     const device = before?.state === 'online' ? before.user : before;
-    // The same device keeps its socket, and so its addresses, until it says otherwise.
-    const candidates = device?.deviceKey === deviceKey ? device.candidates : [];
+    if (!before || device?.deviceKey !== deviceKey) return this.enter(connection, name, deviceKey);
+    this.#requireStranger(connection);
+    // The device keeps its socket, and so its addresses, until it says otherwise.
+    const { candidates } = device;
     const user: OnlineUser = { name, connection, deviceKey, candidates, since: this.#clock.now() };
-    if (before?.state !== 'online') {
-      before?.endGrace();
+    if (before.state === 'away') {
+      before.endGrace();
       return this.#goOnline(user);
     }
     const old = before.user.connection;
@@ -122,6 +131,16 @@ export class PresenceTable {
   online(name: string): OnlineUser | undefined {
     const presence = this.#byName.get(name);
     return presence?.state === 'online' ? presence.user : undefined;
+  }
+
+  /** Tells a user something; one who is not online does not hear it. */
+  tell<E extends EventName>(name: string, event: E, params: EventParams<E>): void {
+    this.online(name)?.connection.notify(event, params);
+  }
+
+  /** Whether anybody is left at the other end. */
+  isOpen(connection: Connection): boolean {
+    return this.#open.has(connection);
   }
 
   /** Whether this login still stands: to be asked again after every wait. */

@@ -144,6 +144,32 @@ describe('leaving a room', () => {
     });
   });
 
+  it('takes effect in the order in which one asked', async () => {
+    const asked = [
+      world.messenger.rooms.enter(carla.user, 'annex').then(({ members }) => members),
+      world.messenger.rooms.members('annex'),
+      world.messenger.rooms.leave(carla.user, 'annex'),
+      world.messenger.rooms.members('annex'),
+    ];
+    expect(await Promise.all(asked)).toEqual([['carla'], ['carla'], undefined, []]);
+    const [entered, closed, left] = await Promise.allSettled([
+      world.messenger.rooms.enter(carla.user, 'annex'),
+      world.messenger.rooms.close(carla.user, 'annex'),
+      world.messenger.rooms.leave(carla.user, 'annex'),
+    ]);
+    expect([entered.status, closed.status]).toEqual(['fulfilled', 'fulfilled']);
+    expect(left).toMatchObject({ status: 'rejected', reason: { code: 'UNKNOWN_ROOM' } });
+  });
+
+  it('is not done for a login that ended while it waited', async () => {
+    const entering = world.messenger.rooms.enter(berta.user, 'lobby');
+    const leaving = world.messenger.rooms.leave(berta.user, 'lobby');
+    world.breakConnection(berta);
+    const outcomes = await Promise.allSettled([entering, leaving]);
+    for (const outcome of outcomes) expect(outcome).toMatchObject({ reason: { code: 'NOT_LOGGED_IN' } });
+    expect(await world.messenger.rooms.members('lobby')).toEqual(['anna', 'berta']);
+  });
+
   it('is refused to those who are not in it', async () => {
     await expect(world.messenger.rooms.leave(carla.user, 'lobby')).rejects.toEqual(refusal('NOT_MEMBER'));
     await expect(world.messenger.rooms.leave(anna.user, 'nowhere')).rejects.toEqual(refusal('UNKNOWN_ROOM'));

@@ -1,9 +1,9 @@
-import { limits, namePattern, ParleyError, type Introduction } from '@parley/protocol';
+import { namePattern, ParleyError, type Introduction } from '@parley/protocol';
 import { introduce } from './introduce.js';
 import type { Clock, RandomSource, Room, RoomRepository } from './ports.js';
 import { cutPage, pageLimit, type Page, type PageRequest } from './page.js';
 import type { OnlineUser, PresenceTable } from './presence.js';
-import { userBounds } from './settings.js';
+import { userBounds, type DomainSettings } from './settings.js';
 import { Turns } from './turns.js';
 
 /** A room that somebody is in. */
@@ -39,23 +39,28 @@ export class Rooms {
   readonly #clock: Clock;
   readonly #random: RandomSource;
   readonly #roomMembers: number;
+  readonly #roomsOwned: number;
   readonly #repository: RoomRepository;
   readonly #presence: PresenceTable;
   readonly #live = new Map<string, LiveRoom>();
   readonly #joined = new Map<string, Set<LiveRoom>>();
-  /** Opening, entering and closing read the repository and then change what is here: one at a time for each room. */
+  /**
+   * Requests about a room read the repository and then what is here, or change it: one at a time for each room. So
+   * those of one connection take effect in the order they were sent.
+   */
   readonly #turns = new Turns();
 
   constructor(
     clock: Clock,
     random: RandomSource,
-    roomMembers: number,
+    { roomMembers, roomsOwned }: Pick<DomainSettings, 'roomMembers' | 'roomsOwned'>,
     repository: RoomRepository,
     presence: PresenceTable,
   ) {
     this.#clock = clock;
     this.#random = random;
     this.#roomMembers = roomMembers;
+    this.#roomsOwned = roomsOwned;
     this.#repository = repository;
     this.#presence = presence;
   }
@@ -80,13 +85,13 @@ export class Rooms {
 
   /** @throws ParleyError UNKNOWN_ROOM, NOT_MEMBER */
   async leave(user: OnlineUser, name: string): Promise<void> {
-    const live = this.#live.get(name);
-    if (live?.members.has(user.name)) {
-      this.#remove(user.name, live, 'left');
-    } else {
+    await this.#turns.take(name, async () => {
+      const live = this.#live.get(name);
       if (!live) await this.#find(name);
-      throw new ParleyError('NOT_MEMBER');
-    }
+      if (!this.#presence.isCurrent(user)) throw new ParleyError('NOT_LOGGED_IN');
+      if (!live?.members.has(user.name)) throw new ParleyError('NOT_MEMBER');
+      this.#remove(user.name, live, 'left');
+    });
   }
 
   /** Closes a room for all in it. @throws ParleyError UNKNOWN_ROOM, NOT_OWNER */
@@ -99,7 +104,7 @@ export class Rooms {
       if (!live) return;
       for (const member of [...live.members]) {
         this.#forgetMembership(member, live);
-        this.#presence.online(member)?.connection.notify('room.closed', { room: name });
+        this.#presence.tell(member, 'room.closed', { room: name });
       }
     });
   }
@@ -110,11 +115,13 @@ export class Rooms {
   }
 
   /** @throws ParleyError UNKNOWN_ROOM */
-  async members(name: string): Promise<string[]> {
-    const live = this.#live.get(name);
-    if (live) return [...live.members].sort();
-    await this.#find(name);
-    return [];
+  members(name: string): Promise<string[]> {
+    return this.#turns.take(name, async () => {
+      const live = this.#live.get(name);
+      if (live) return [...live.members].sort();
+      await this.#find(name);
+      return [];
+    });
   }
 
   async page(request: PageRequest): Promise<Page<RoomSummary>> {
@@ -141,7 +148,7 @@ export class Rooms {
     }
     if (found) return found;
     const room: Room = { name, owner: user.name, id: this.#random.id(), createdAt: this.#clock.now() };
-    switch (await this.#repository.insert(room, limits.roomsOwned)) {
+    switch (await this.#repository.insert(room, this.#roomsOwned)) {
       case 'inserted':
         return room;
       case 'limit':
@@ -169,7 +176,7 @@ export class Rooms {
       if (!member || name === newcomer.name) continue;
       const pair = linked.has(name) ? undefined : introduce(this.#random, newcomer, member);
       if (pair) introductions.push(pair.toInitiator);
-      member.connection.notify('room.joined', {
+      this.#presence.tell(name, 'room.joined', {
         room: live.room.name,
         user: newcomer.name,
         introduction: pair?.toResponder ?? null,
@@ -181,7 +188,7 @@ export class Rooms {
   #remove(name: string, live: LiveRoom, reason: 'left' | 'lost'): void {
     this.#forgetMembership(name, live);
     for (const member of live.members) {
-      this.#presence.online(member)?.connection.notify('room.left', { room: live.room.name, user: name, reason });
+      this.#presence.tell(member, 'room.left', { room: live.room.name, user: name, reason });
     }
   }
 

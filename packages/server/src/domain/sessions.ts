@@ -1,4 +1,4 @@
-import { ParleyError, type EventParams } from '@parley/protocol';
+import { ParleyError, type CloseReason } from '@parley/protocol';
 import { PairTable } from './pair-table.js';
 import type { Clock } from './ports.js';
 import type { OnlineUser, PresenceTable } from './presence.js';
@@ -31,6 +31,8 @@ export class Sessions {
   begin(id: string, first: string, second: string): void {
     const users = ordered(first, second);
     this.#sessions.set(...users, { id, users, since: this.#clock.now() });
+    this.#claims.delete(first, second);
+    this.#claims.delete(second, first);
   }
 
   /** @throws ParleyError RATE_LIMITED when the user has as many sessions as one may. */
@@ -41,27 +43,22 @@ export class Sessions {
     }
   }
 
-  /** Ends the session of the pair, if there is one, and tells the peer. */
-  close(user: OnlineUser, peer: string, reason: EventParams<'session.closed'>['reason']): void {
-    this.#claims.delete(user.name, peer);
+  /** Ends the session of the pair, or what the peer claims of it, and tells the peer; does nothing to a newer one. */
+  close(user: OnlineUser, peer: string, id: string, reason: CloseReason): void {
+    if (this.#claims.get(user.name, peer) === id) this.#claims.delete(user.name, peer);
     const users = ordered(user.name, peer);
-    if (!this.#sessions.get(...users)) return;
-    this.#sessions.delete(...users);
-    this.#presence.online(peer)?.connection.notify('session.closed', { peer: user.name, reason });
+    if (this.#sessions.get(...users)?.id === id) this.#sessions.delete(...users);
+    else if (this.#claims.get(peer, user.name) === id) this.#claims.delete(peer, user.name);
+    else return;
+    this.#presence.tell(peer, 'session.closed', { peer: user.name, id, reason });
   }
 
   /** Takes one user's word that a session went on; with the same word of the other it counts again. */
   restore(user: OnlineUser, peer: string, id: string): void {
     // One that the server knows of stands: a newer one makes the claim void, the same one needs none.
     if (peer === user.name || this.#sessions.get(...ordered(user.name, peer))) return;
-    if (this.#claims.get(peer, user.name) === id) {
-      this.#claims.delete(peer, user.name);
-      this.begin(id, user.name, peer);
-      return;
-    }
-    const [oldest, ...others] = this.#claims.from(user.name);
-    if (oldest && others.length + 1 >= userBounds.sessions) this.#claims.delete(user.name, oldest[0]);
-    this.#claims.set(user.name, peer, id);
+    if (this.#claims.get(peer, user.name) === id) this.begin(id, user.name, peer);
+    else this.#claim(user.name, peer, id);
   }
 
   /** A user who comes back tells of its sessions anew. */
@@ -69,15 +66,17 @@ export class Sessions {
     for (const [peer] of this.#claims.from(name)) this.#claims.delete(name, peer);
   }
 
-  /** Drops what a user had. Only one that logged out is gone for the peers; else the devices may go on talking. */
+  /**
+   * Drops what a user had. Only one that logged out is gone for the peers. Else the devices may go on talking, so a
+   * peer who is online, and will not tell of the session again, has thereby told of it.
+   */
   forget(name: string, how: 'left' | 'lost'): void {
     this.dropClaims(name);
-    for (const session of this.of(name)) {
-      const [first, second] = session.users;
-      this.#sessions.delete(first, second);
-      if (how === 'lost') continue;
-      const peer = this.#presence.online(first === name ? second : first);
-      peer?.connection.notify('session.closed', { peer: name, reason: 'ended' });
+    for (const { id, users } of this.of(name)) {
+      const peer = users[0] === name ? users[1] : users[0];
+      this.#sessions.delete(...users);
+      if (how === 'left') this.#presence.tell(peer, 'session.closed', { peer: name, id, reason: 'ended' });
+      else if (this.#presence.online(peer)) this.#claim(peer, name, id);
     }
   }
 
@@ -87,6 +86,12 @@ export class Sessions {
 
   all(): Session[] {
     return Array.from(this.#sessions.entries(), ([, , session]) => session);
+  }
+
+  #claim(name: string, peer: string, id: string): void {
+    const [oldest, ...others] = this.#claims.from(name);
+    if (oldest && others.length + 1 >= userBounds.sessions) this.#claims.delete(name, oldest[0]);
+    this.#claims.set(name, peer, id);
   }
 }
 

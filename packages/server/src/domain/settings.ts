@@ -3,6 +3,8 @@ import { limits } from '@parley/protocol';
 /** What an operator or a test may change. */
 export interface DomainSettings {
   readonly roomMembers: number;
+  /** Rooms one account may own. */
+  readonly roomsOwned: number;
   readonly ringMs: number;
   readonly resumeGraceMs: number;
   readonly resumeTokenMs: number;
@@ -10,6 +12,7 @@ export interface DomainSettings {
 
 export const defaultDomainSettings: DomainSettings = {
   roomMembers: limits.roomMembers,
+  roomsOwned: limits.roomsOwned,
   ringMs: limits.ringMs,
   resumeGraceMs: limits.resumeGraceMs,
   resumeTokenMs: limits.resumeTokenMs,

@@ -1,22 +1,26 @@
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { limits, notificationLine } from '@parley/protocol';
+import { notificationLine } from '@parley/protocol';
 import { RequestDispatcher } from '../dispatch/request-dispatcher.js';
 import { FakeWorld } from '../domain/fake-world.fixture.js';
 import { handlers } from '../handlers/index.js';
 import { silentLog } from '../log.js';
+import { defaultOptions } from '../options.js';
 import { RawClient } from '../raw-client.fixture.js';
 import { ControlConnection, plainAddress } from './control-connection.js';
+import { SendQueues } from './send-queues.js';
 
 let world: FakeWorld;
 let server: Server;
 let client: RawClient;
 let connection: ControlConnection;
 let closed: Promise<void>;
+let now: number;
 
 beforeEach(async () => {
   world = new FakeWorld();
+  now = 0;
   server = createServer().listen({ host: '127.0.0.1', port: 0 });
   await once(server, 'listening');
   const accepted = once(server, 'connection') as Promise<[Socket]>;
@@ -29,13 +33,16 @@ beforeEach(async () => {
         new RequestDispatcher(
           {
             ...{ handlers, messenger: world.messenger, log: silentLog, monotonicMs: () => 0 },
+            settings: defaultOptions,
             server: { agent: 'test', stunPort: 1, pingIntervalMs: 20_000 },
           },
           one,
         ),
       clock: world.clock,
       log: silentLog,
-      settings: { pingIntervalMs: 20_000, lingerMs: 3_000 },
+      monotonicMs: () => now,
+      settings: defaultOptions,
+      sendQueues: new SendQueues(defaultOptions.sendQueuesBytes),
       closed: () => {
         resolve();
       },
@@ -76,9 +83,35 @@ describe('ControlConnection', () => {
     const params = { room: 'lobby', user: 'anna', reason: 'left' } as const;
     const lineBytes = notificationLine('room.left', params).length;
     // Several times what is allowed: what goes beyond it is not kept.
-    const lines = Math.ceil((limits.sendQueueBytes * 8) / lineBytes);
+    const lines = Math.ceil((defaultOptions.sendQueueBytes * 8) / lineBytes);
     for (let count = 0; count < lines; count += 1) connection.notify('room.left', params);
     return closed;
+  });
+
+  it.each([
+    ['empty lines', '\n'],
+    ['requests', '{"jsonrpc":"2.0","id":1,"method":"server.ping"}\n'],
+    ['notifications', '{"jsonrpc":"2.0","method":"server.ping"}\n'],
+    ['lines that are no request', '{}\n'],
+  ])('cuts off a client that sends too many %s', async (_what, line) => {
+    client.send(line.repeat(defaultOptions.lineRate.burst + 1));
+    await Promise.all([client.closed, closed]);
+    expect(client.untaken.at(-1)).toMatchObject({ id: null, error: { data: { code: 'RATE_LIMITED' } } });
+  });
+
+  it('counts a long line once for each KiB', async () => {
+    const line = `${'x'.repeat(60 * 1024)}\n`;
+    client.send(line.repeat(Math.ceil(defaultOptions.lineRate.burst / 61) + 1));
+    await Promise.all([client.closed, closed]);
+    expect(client.untaken.at(-1)).toMatchObject({ error: { data: { code: 'RATE_LIMITED' } } });
+  });
+
+  it('takes as many lines again as the rate gives', async () => {
+    const { burst, perSecond } = defaultOptions.lineRate;
+    client.send('\n'.repeat(burst));
+    for (let answers = 0; answers < burst; answers += 1) await client.reply(null);
+    now = 1000 / perSecond;
+    expect(await client.call('server.ping')).toEqual({});
   });
 
   it('sends what was said before it closes, and nothing after', async () => {

@@ -2,7 +2,6 @@ import type { Socket } from 'node:net';
 import {
   errorLine,
   LineDecoder,
-  limits,
   notificationLine,
   ParleyError,
   type EventName,
@@ -10,10 +9,26 @@ import {
 } from '@parley/protocol';
 import type { RequestDispatcher } from '../dispatch/request-dispatcher.js';
 import type { Clock, Connection } from '../domain/index.js';
+import { TokenBucket, type Rate } from '../dispatch/token-bucket.js';
 import type { Log } from '../log.js';
+import type { Reader, SendQueues } from './send-queues.js';
 
-interface ConnectionSettings {
+/** Set against each line that waits to be written, besides its length: what the runtime keeps for it. */
+const lineOverheadBytes = 256;
+
+/** A line takes a token for each of these that it begins: reading a long one is more work. */
+const bytesPerToken = 1024;
+
+export interface ConnectionSettings {
   readonly pingIntervalMs: number;
+  /** Intervals without a sign of life after which the connection is gone. */
+  readonly pingMisses: number;
+  /** Of one line of the client. */
+  readonly lineBytes: number;
+  /** Lines of any kind, a long one counted once for each KiB; a client that sends more is cut off. */
+  readonly lineRate: Rate;
+  /** What may wait to be written to the client; then it is dropped. */
+  readonly sendQueueBytes: number;
   /** How long a client may take to read the last lines before its connection is cut. */
   readonly lingerMs: number;
 }
@@ -21,8 +36,11 @@ interface ConnectionSettings {
 export interface ConnectionParts {
   readonly dispatcherFor: (connection: Connection) => RequestDispatcher;
   readonly clock: Clock;
+  /** Milliseconds of a clock that does not jump. */
+  readonly monotonicMs: () => number;
   readonly log: Log;
   readonly settings: ConnectionSettings;
+  readonly sendQueues: SendQueues;
   readonly closed: (connection: ControlConnection) => void;
 }
 
@@ -33,15 +51,18 @@ export interface ConnectionParts {
 type State = 'open' | 'draining' | 'ended' | 'closed';
 
 /** One client: lines in, lines out, and a pulse. */
-export class ControlConnection implements Connection {
+export class ControlConnection implements Connection, Reader {
   readonly address: string;
   readonly port: number;
   readonly #socket: Socket;
   readonly #parts: ConnectionParts;
   readonly #dispatcher: RequestDispatcher;
-  readonly #decoder = new LineDecoder(limits.lineBytes);
+  readonly #decoder: LineDecoder;
+  readonly #lineBucket: TokenBucket;
   readonly #gone: Promise<void>;
   #state: State = 'open';
+  /** Lines that wait to be written. */
+  #unsentLines = 0;
   #heard = false;
   #silentIntervals = 0;
   #stopTimer: () => void = () => undefined;
@@ -52,10 +73,13 @@ export class ControlConnection implements Connection {
     this.address = plainAddress(socket.remoteAddress ?? '');
     this.port = socket.remotePort ?? 0;
     this.#dispatcher = parts.dispatcherFor(this);
+    this.#decoder = new LineDecoder(parts.settings.lineBytes);
+    this.#lineBucket = new TokenBucket(parts.settings.lineRate, parts.monotonicMs());
     this.#gone = new Promise((resolve) => {
       socket.once('close', () => {
         this.#state = 'closed';
         this.#stopTimer();
+        parts.sendQueues.set(this, 0);
         parts.closed(this);
         resolve();
       });
@@ -77,6 +101,12 @@ export class ControlConnection implements Connection {
     this.#end('');
   }
 
+  /** Lets go of a client that leaves too much unread. */
+  drop(): void {
+    this.#parts.log.warn({ address: this.address }, 'a client that does not read was dropped');
+    this.#socket.destroy();
+  }
+
   /** Answers what is under way, then closes; settles when the connection is gone. */
   async drain(): Promise<void> {
     if (this.#state === 'open') this.#state = 'draining';
@@ -91,15 +121,22 @@ export class ControlConnection implements Connection {
     this.#heard = true;
     if (this.#state !== 'open') return;
     for (const decoded of this.#decoder.push(bytes)) {
-      if ('line' in decoded) void this.#answer(decoded.line);
+      if ('line' in decoded) this.#take(decoded.line);
       else this.#refuse(decoded.problem);
-      // An answer that nobody reads may have closed the connection.
       if (!this.#takesRequests()) return;
     }
   }
 
   #takesRequests(): boolean {
     return this.#state === 'open';
+  }
+
+  /** Every line counts, also one that is no request; no honest client comes near the rate. */
+  #take(line: string): void {
+    const { monotonicMs } = this.#parts;
+    const retryAfterMs = this.#lineBucket.take(monotonicMs(), 1 + Math.floor(line.length / bytesPerToken));
+    if (retryAfterMs === 0) void this.#answer(line);
+    else this.#end(errorLine(null, new ParleyError('RATE_LIMITED', undefined, { retryAfterMs })));
   }
 
   async #answer(line: string): Promise<void> {
@@ -118,10 +155,20 @@ export class ControlConnection implements Connection {
 
   #write(line: string): void {
     if (this.#state !== 'open' && this.#state !== 'draining') return;
-    this.#socket.write(line);
-    if (this.#socket.writableLength <= limits.sendQueueBytes) return;
-    this.#parts.log.warn({ address: this.address }, 'a client that does not read was dropped');
-    this.#socket.destroy();
+    this.#unsentLines += 1;
+    this.#socket.write(line, () => {
+      this.#unsentLines -= 1;
+      this.#countQueue();
+    });
+    this.#countQueue();
+  }
+
+  #countQueue(): void {
+    if (this.#socket.destroyed) return;
+    const { sendQueues, settings } = this.#parts;
+    const bytes = this.#socket.writableLength + this.#unsentLines * lineOverheadBytes;
+    if (bytes > settings.sendQueueBytes) this.drop();
+    else sendQueues.set(this, bytes);
   }
 
   #end(lastLine: string): void {
@@ -139,7 +186,7 @@ export class ControlConnection implements Connection {
       // Whole intervals only: the one in which something came does not count.
       this.#silentIntervals = this.#heard ? 0 : this.#silentIntervals + 1;
       this.#heard = false;
-      if (this.#silentIntervals >= limits.pingMisses) {
+      if (this.#silentIntervals >= this.#parts.settings.pingMisses) {
         this.#parts.log.debug('a silent connection was dropped');
         this.#socket.destroy();
         return;

@@ -1,16 +1,23 @@
 import { createServer as createTcpServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
-import { errorLine, limits, ParleyError } from '@parley/protocol';
+import { errorLine, ParleyError } from '@parley/protocol';
 import type { Certificate } from '../certificate.js';
-import { ControlConnection, type ConnectionParts } from './control-connection.js';
+import { ControlConnection, type ConnectionParts, type ConnectionSettings } from './control-connection.js';
 
 /** Sockets beyond the clients: strangers in the middle of a handshake, and those being told that the server is full. */
 const spareSockets = 256;
 
+interface ListenerSettings extends ConnectionSettings {
+  /** A stranger has this long to complete the TLS handshake. */
+  readonly tlsHandshakeMs: number;
+  /** Connections; one more is told SERVER_FULL. */
+  readonly maxClients: number;
+}
+
 export interface ListenerParts extends Omit<ConnectionParts, 'closed'> {
   readonly opened: (connection: ControlConnection) => void;
   readonly closed: (connection: ControlConnection) => void;
-  readonly maxClients: number;
+  readonly settings: ListenerSettings;
 }
 
 /** Accepts clients over TLS or plain TCP, as many as allowed. */
@@ -29,7 +36,7 @@ export class ControlListener {
         key: certificate.key,
         cert: certificate.cert,
         minVersion: 'TLSv1.3',
-        handshakeTimeout: limits.tlsHandshakeMs,
+        handshakeTimeout: parts.settings.tlsHandshakeMs,
         noDelay: true,
       });
       this.server.on('secureConnection', (socket: Socket) => {
@@ -51,7 +58,7 @@ export class ControlListener {
         this.#sockets.delete(socket);
       });
     });
-    this.server.maxConnections = parts.maxClients + spareSockets;
+    this.server.maxConnections = parts.settings.maxClients + spareSockets;
   }
 
   /** To be called once it listens: from then on an error is about one client that could not be accepted. */
@@ -77,7 +84,7 @@ export class ControlListener {
   }
 
   #accept(socket: Socket): void {
-    if (this.#connections.size >= this.#parts.maxClients) {
+    if (this.#connections.size >= this.#parts.settings.maxClients) {
       this.#refuse(socket);
       return;
     }

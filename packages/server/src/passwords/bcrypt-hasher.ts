@@ -1,9 +1,10 @@
 import { createHmac } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { genSaltSync, getRounds } from 'bcryptjs';
-import type { PasswordHasher } from '../domain/index.js';
+import type { HashingClient, PasswordHasher } from '../domain/index.js';
+import { clientNetwork } from './client-network.js';
 import type { PasswordJob } from './password-job.js';
-import { WorkerPool } from './worker-pool.js';
+import { WorkerPool, type Waiter } from './worker-pool.js';
 
 /** Logins that may wait for a thread; about ten seconds of work. */
 const queueLength = 64;
@@ -30,13 +31,20 @@ export class BcryptHasher implements PasswordHasher {
     this.#dummyHash = genSaltSync(cost) + '.'.repeat(31);
   }
 
-  async hash(password: string): Promise<string> {
-    return String(await this.#pool.run({ type: 'hash', secret: this.#preHash(password), cost: this.#cost }));
+  async hash(password: string, client: HashingClient): Promise<string> {
+    const job = { type: 'hash', secret: this.#preHash(password), cost: this.#cost } as const;
+    return String(await this.#pool.run(job, waiterOf(client)));
   }
 
-  async verify(password: string, hash: string | undefined): Promise<{ matches: boolean; outdated: boolean }> {
+  /** One that does not match takes the work of `cost`, also when its hash was made with less. */
+  async verify(
+    password: string,
+    hash: string | undefined,
+    client: HashingClient,
+  ): Promise<{ matches: boolean; outdated: boolean }> {
     const secret = this.#preHash(password);
-    const equal = await this.#pool.run({ type: 'compare', secret, hash: hash ?? this.#dummyHash });
+    const job = { type: 'compare', secret, hash: hash ?? this.#dummyHash, cost: this.#cost } as const;
+    const equal = await this.#pool.run(job, waiterOf(client));
     const matches = equal === true && hash !== undefined;
     return { matches, outdated: matches && getRounds(hash) < this.#cost };
   }
@@ -49,4 +57,8 @@ export class BcryptHasher implements PasswordHasher {
   #preHash(password: string): string {
     return createHmac('sha384', this.#pepper).update(password, 'utf8').digest('base64');
   }
+}
+
+function waiterOf(client: HashingClient): Waiter {
+  return { group: clientNetwork(client.address), isGone: () => client.isGone() };
 }
