@@ -72,6 +72,13 @@ export class Messenger {
     );
   }
 
+  /** @throws ParleyError UNKNOWN_USER */
+  async findUser(name: string): Promise<{ name: string; online: boolean }> {
+    const online = this.#presence.online(name) !== undefined;
+    if (!online && !(await this.accounts.exists(name))) throw new ParleyError('UNKNOWN_USER');
+    return { name, online };
+  }
+
   publish(user: OnlineUser, candidates: readonly Candidate[]): void {
     user.candidates = candidates;
   }

@@ -15,6 +15,7 @@ import { sessionClose } from './session-close.js';
 import { sessionOpen } from './session-open.js';
 import { sessionRestore } from './session-restore.js';
 import { userConnected } from './user-connected.js';
+import { userFind } from './user-find.js';
 import { userList } from './user-list.js';
 import type { HandlerTable } from './handler.js';
 
@@ -28,6 +29,7 @@ export const handlers: HandlerTable = {
   'account.logout': accountLogout,
   'user.list': userList,
   'user.connected': userConnected,
+  'user.find': userFind,
   'room.list': roomList,
   'room.members': roomMembers,
   'room.enter': roomEnter,

@@ -1,0 +1,3 @@
+import type { Handler } from './handler.js';
+
+export const userFind: Handler<'user.find'> = ({ name }, { messenger }) => messenger.findUser(name);
