@@ -11,6 +11,8 @@ interface CommandContext {
   readonly timer: Timer;
   /** Aborts when the user gives the command up. */
   readonly signal: AbortSignal;
+  /** Tells a person why nothing happens yet; programs are not told. */
+  readonly progress: (line: (style: Style) => string) => void;
 }
 
 /** A text on its way, for the marks at the terminal and the exit code. */
@@ -30,7 +32,17 @@ export interface Outcome {
 
 /** What an argument names, for completion, and for the question that a person is asked who leaves it out. */
 export type Subject =
-  'server' | 'account' | 'password' | 'user' | 'trusted' | 'room' | 'own-room' | 'any-room' | 'command';
+  | 'server'
+  | 'account'
+  | 'password'
+  | 'new-account'
+  | 'new-password'
+  | 'user'
+  | 'trusted'
+  | 'room'
+  | 'own-room'
+  | 'any-room'
+  | 'command';
 
 export interface Declaration<Args, Result> {
   readonly name: string;

@@ -39,8 +39,10 @@ function ofSubject(subject: Subject, names: KnownNames): readonly string[] {
     case 'command':
       return commandWords(false);
     case 'account':
+    case 'new-account':
     case 'server':
     case 'password':
+    case 'new-password':
       return [];
   }
 }

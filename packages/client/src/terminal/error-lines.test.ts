@@ -8,6 +8,10 @@ describe('errorLine', () => {
       'error USER_OFFLINE: bob is\\u{a} not \\u{1b}[31monline (lcu lists who is online)',
     );
     expect(errorLine(new ParleyError('SELF'))).toBe('error SELF: that is you');
+    // Their messages tell what to do, with the names to do it with.
+    for (const code of ['KEY_CHANGED', 'SERVER_KEY_CHANGED'] as const) {
+      expect(errorLine(new ParleyError(code, 'then: trust bob'))).toBe(`error ${code}: then: trust bob`);
+    }
   });
 });
 

@@ -19,7 +19,7 @@ describe('eventLines', () => {
     [{ event: 'session', peer: 'bob', state: 'closed', reason: 'ended' }, ['session with bob is closed: ended']],
     [
       { event: 'session', peer: 'bob', state: 'closed', reason: 'KEY_CHANGED' },
-      ['session with bob is closed: the key of bob is not the one pinned; if that is right, trust bob'],
+      ['session with bob is closed: a key is not the one pinned'],
     ],
     [{ event: 'room', room: 'lobby', state: 'joined', user: 'bob' }, ['bob joined #lobby']],
     [{ event: 'room', room: 'lobby', state: 'left', user: 'bob' }, ['bob left #lobby']],

@@ -40,7 +40,8 @@ const sessionEnds: Record<NonNullable<SessionEvent['reason']>, (peer: string) =>
   ended: () => 'ended',
   NO_PATH: () => 'no network path between the two devices was found',
   PEER_LOST: (peer) => `nothing was heard from the device of ${peer} for too long`,
-  KEY_CHANGED: (peer) => `the key of ${peer} is not the one pinned; if that is right, trust ${peer}`,
+  // It is told on both sides: the changed key may be our own.
+  KEY_CHANGED: () => 'a key is not the one pinned',
   DECLINED: () => 'the call was declined or not answered',
   CANCELLED: () => 'the caller gave up',
 };

@@ -11,7 +11,8 @@ export class FakeClient implements ParleyClient {
   readonly failures = new Map<keyof ParleyClient, ErrorCode | Error>();
   /** Methods that wait until they are given up. */
   readonly hanging = new Set<keyof ParleyClient>();
-  state: Status = { server: null, user: null, conversation: null };
+  state: Status = { server: null, lostServer: null, user: null, conversation: null };
+  readonly ownKey = 'key of this device';
   online = [{ name: 'alice' }, { name: 'bob' }];
   roomList = [{ name: 'lobby', owner: 'alice', members: 2 }];
   members = ['alice', 'bob'];
@@ -123,7 +124,7 @@ export class FakeClient implements ParleyClient {
 
   async disconnect(options?: CallOptions) {
     await this.#called('disconnect', [], options);
-    this.state = { server: null, user: null, conversation: null };
+    this.state = { server: null, lostServer: null, user: null, conversation: null };
   }
 
   async close() {
@@ -159,10 +160,14 @@ export class FakeClient implements ParleyClient {
   }
 }
 
-/** A clock that stands still until it is turned. */
+/** A clock that stands still until it is turned. It begins at 09:05, local time. */
 export class ManualTimer implements Timer {
-  #nowMs = 0;
+  #nowMs = new Date(2026, 0, 2, 9, 5).getTime();
   #waiting: { readonly dueMs: number; readonly callback: () => void }[] = [];
+
+  now(): Date {
+    return new Date(this.#nowMs);
+  }
 
   after(delayMs: number, callback: () => void): () => void {
     const entry = { dueMs: this.#nowMs + delayMs, callback };

@@ -11,8 +11,16 @@ export class FakeQuestions implements Questions {
     this.#answers = answers;
   }
 
-  text(message: string, initial: string | undefined): Promise<string> {
-    return this.#answer(initial === undefined ? message : `${message} (${initial})`) as Promise<string>;
+  async text(
+    message: string,
+    initial: string | undefined,
+    _signal: AbortSignal,
+    problem?: (answer: string) => string | undefined,
+  ): Promise<string> {
+    for (;;) {
+      const answer = await this.#answer(initial === undefined ? message : `${message} (${initial})`);
+      if (problem?.(answer as string) === undefined) return answer as string;
+    }
   }
 
   secret(message: string): Promise<string> {

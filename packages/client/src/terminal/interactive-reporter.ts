@@ -1,16 +1,19 @@
 import { printable, type ParleyError } from '@parley/protocol';
-import type { ClientEvent, Notice, ParleyClient, ReceiptEvent } from '../engine/api.js';
+import type { ClientEvent, MessageEvent, Notice, ParleyClient, ReceiptEvent } from '../engine/api.js';
 import type { Outcome, SentText } from './command.js';
 import { errorLine } from './error-lines.js';
 import { eventLines, noticeLine } from './event-lines.js';
 import type { Reporter } from './reporter.js';
 import type { Block, Screen } from './screen.js';
 import { excerpt, textLines, type Style } from './style.js';
+import type { Timer } from './timer.js';
 
 /** Own texts whose marks may still change; the oldest is forgotten. */
 const maxPending = 1_000;
 
 interface OwnText {
+  /** What stands before the mark: when, where and who. */
+  readonly head: string;
   readonly text: string;
   readonly waiting: Set<string>;
   readonly failed: string[];
@@ -26,13 +29,15 @@ export class InteractiveReporter implements Reporter {
   readonly #screen: Screen;
   readonly #client: ParleyClient;
   readonly #style: Style;
+  readonly #timer: Timer;
   readonly #own = new Map<string, OwnText>();
   #echo: Block | undefined;
 
-  constructor(screen: Screen, client: ParleyClient, style: Style) {
+  constructor(screen: Screen, client: ParleyClient, style: Style, timer: Timer) {
     this.#screen = screen;
     this.#client = client;
     this.#style = style;
+    this.#timer = timer;
   }
 
   /** A line begins to run. @param echo where it stands on the screen as it was typed */
@@ -54,6 +59,7 @@ export class InteractiveReporter implements Reporter {
 
   event(event: ClientEvent): void {
     if (event.event === 'receipt') this.#receipt(event);
+    else if (event.event === 'message') this.#message(event);
     else this.#print(eventLines(event, this.#style));
     this.updatePrompt();
   }
@@ -64,6 +70,10 @@ export class InteractiveReporter implements Reporter {
 
   remark(text: string): void {
     this.#print([this.#style.dim(printable(text))]);
+  }
+
+  progress(line: (style: Style) => string): void {
+    this.remark(line(this.#style));
   }
 
   ready(): Promise<void> {
@@ -78,13 +88,26 @@ export class InteractiveReporter implements Reporter {
     if (lines.length > 0) this.#screen.print(lines);
   }
 
+  #message(message: MessageEvent): void {
+    const [first = '', ...others] = eventLines(message, this.#style);
+    this.#print([`${this.#time()} ${first}`, ...others]);
+  }
+
+  /** When a message is shown, by the clock of this device: that of another one proves nothing. */
+  #time(): string {
+    const now = this.#timer.now();
+    const digits = [now.getHours(), now.getMinutes()].map((part) => String(part).padStart(2, '0'));
+    return this.#style.dim(digits.join(':'));
+  }
+
   #sent({ id, to, text }: SentText): void {
     const { sent } = this.#style.marks;
-    const lines = this.#ownLines(sent, text, to.length === 0 ? 'nobody else is here' : '');
+    const head = this.#ownHead();
+    const lines = this.#ownLines(head, sent, text, to.length === 0 ? 'nobody else is here' : '');
     const shown = this.#echo && this.#screen.rewrite(this.#echo, lines);
     const block = shown ? this.#echo : this.#screen.print(lines);
     if (to.length === 0) return;
-    this.#own.set(id, { text, waiting: new Set(to), failed: [], block });
+    this.#own.set(id, { head, text, waiting: new Set(to), failed: [], block });
     if (this.#own.size > maxPending) {
       for (const oldest of this.#own.keys()) {
         this.#own.delete(oldest);
@@ -107,14 +130,19 @@ export class InteractiveReporter implements Reporter {
     const { delivered, failed } = this.#style.marks;
     const problem = own.failed.length === 0 ? '' : `not delivered to ${own.failed.map(printable).join(', ')}`;
     const mark = problem === '' ? delivered : this.#style.alarm(failed);
-    if (own.block && this.#screen.rewrite(own.block, this.#ownLines(mark, own.text, problem))) return;
+    if (own.block && this.#screen.rewrite(own.block, this.#ownLines(own.head, mark, own.text, problem))) return;
     const line = `${mark} ${excerpt(own.text, this.#style)}`;
     this.#print([problem === '' ? this.#style.dim(line) : `${line} ${this.#style.alarm(`(${problem})`)}`]);
   }
 
-  #ownLines(mark: string, text: string, problem: string): string[] {
-    const me = this.#client.status().user;
-    const lines = textLines(`${me === null ? 'you' : this.#style.name(me)} ${mark} `, text);
+  #ownHead(): string {
+    const { user, conversation } = this.#client.status();
+    const where = conversation?.kind === 'room' ? [this.#style.room(conversation.name)] : [];
+    return [this.#time(), ...where, user === null ? 'you' : this.#style.name(user)].join(' ');
+  }
+
+  #ownLines(head: string, mark: string, text: string, problem: string): string[] {
+    const lines = textLines(`${head} ${mark} `, text);
     if (problem !== '') lines.push(this.#style.alarm(`  (${problem})`));
     return lines;
   }

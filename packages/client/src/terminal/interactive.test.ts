@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
@@ -25,7 +25,7 @@ interface StartOptions {
 /** The whole program at a terminal, with the real questions; alice is logged in unless told. */
 async function start({ argv = [], loggedIn = true, rows = 24, env = { NO_COLOR: '1' } }: StartOptions = {}) {
   const client = new FakeClient();
-  if (loggedIn) client.state = { server: 'localhost:7420', user: 'alice', conversation: null };
+  if (loggedIn) client.state = { ...client.state, server: 'localhost:7420', user: 'alice' };
   const stdin = Object.assign(new PassThrough(), { isTTY: true });
   const terminal = new TestTerminal(60, rows);
   const timer = new ManualTimer();
@@ -70,13 +70,17 @@ describe('a chat at a terminal', () => {
     expect((await terminal.shown()).slice(-4)).toEqual([
       'alice> o bob',
       'path: direct',
-      'alice -> good morning',
+      '09:05 alice -> good morning',
       'alice@bob>',
     ]);
     await type('half');
     client.emit({ ...hello, text: 'hi there' });
     client.emit({ event: 'receipt', id: 'id-1', to: 'bob', state: 'delivered' });
-    expect((await terminal.shown()).slice(-3)).toEqual(['alice ok good morning', 'bob: hi there', 'alice@bob> half']);
+    expect((await terminal.shown()).slice(-3)).toEqual([
+      '09:05 alice ok good morning',
+      '09:05 bob: hi there',
+      'alice@bob> half',
+    ]);
     expect(client.calls.at(-1)).toEqual(['send', 'good morning']);
   });
 
@@ -85,10 +89,10 @@ describe('a chat at a terminal', () => {
     await type('or lobby\r');
     await type('hello all\r');
     client.emit({ event: 'receipt', id: 'id-1', to: 'bob', state: 'delivered' });
-    expect((await terminal.shown()).at(-2)).toBe('alice -> hello all');
+    expect((await terminal.shown()).at(-2)).toBe('09:05 #lobby alice -> hello all');
     client.emit({ event: 'receipt', id: 'id-1', to: 'carol', state: 'failed' });
     expect((await terminal.shown()).slice(-3)).toEqual([
-      'alice !! hello all',
+      '09:05 #lobby alice !! hello all',
       '  (not delivered to carol)',
       'alice#lobby>',
     ]);
@@ -104,6 +108,29 @@ describe('a chat at a terminal', () => {
     expect((await terminal.shown()).slice(-3)).toEqual(['ok good morning', '!! not delivered to bob', 'alice@bob>']);
   });
 
+  it('keeps the time and the room of a line that is marked later', async () => {
+    const { client, timer, terminal, type } = await start();
+    await type('or lobby\r');
+    await type('hello all\r');
+    timer.advance(61_000);
+    client.emit({ ...hello, room: 'lobby', text: 'hi' });
+    client.state = { ...client.state, conversation: null };
+    for (const to of ['bob', 'carol']) client.emit({ event: 'receipt', id: 'id-1', to, state: 'delivered' });
+    expect((await terminal.shown()).slice(-3)).toEqual([
+      '09:05 #lobby alice ok hello all',
+      '09:06 #lobby bob: hi',
+      'alice>',
+    ]);
+  });
+
+  it('says while a call rings that it does', async () => {
+    const { client, timer, terminal, type } = await start();
+    client.hanging.add('open');
+    await type('o bob\r');
+    timer.advance(500);
+    expect((await terminal.shown()).slice(-2)).toEqual(['calling bob ... (Ctrl-C takes it back)', 'alice>']);
+  });
+
   it('lets nothing of others move the cursor', async () => {
     const { client, terminal, type } = await start();
     await type('half');
@@ -112,7 +139,7 @@ describe('a chat at a terminal', () => {
     await terminal.shown();
     expect(terminal.raw.slice(before)).not.toMatch(/\u001b\[2J|\u0007|\u202e/);
     expect((await terminal.shown()).slice(-3)).toEqual([
-      'bob: x\\u{1b}[2J\\u{7}\\u{202e}y',
+      '09:05 bob: x\\u{1b}[2J\\u{7}\\u{202e}y',
       '  | second',
       'alice> half',
     ]);
@@ -142,19 +169,38 @@ describe('questions', () => {
     const { client, until, type } = await start({ loggedIn: false });
     await until('Server:');
     await type('chat.example\r');
-    await until('log in');
+    await until('create an account');
+    await type('\r');
+    await until('Name:');
+    await type('Alice\r');
+    await until('a name is 2 to 32');
+    await type(`${'\u007f'.repeat(5)}alice\r`);
+    await until('Password:');
+    await type('s3cret "99\r');
+    await until('Password again:');
+    await type('s3cret "99\r');
+    const shown = await until('the account alice is yours');
+    expect(shown.join('\n')).not.toContain('s3cret');
+    expect(client.calls).toEqual([
+      ['connect', 'chat.example'],
+      ['register', 'alice', 's3cret "99'],
+    ]);
+    await until('alice>');
+  });
+
+  it.each(['history', 'pins.json'])('whoever was here before (%s) most likely logs in', async (file) => {
+    writeFileSync(join(home, file), '');
+    const { client, until, type } = await start({ loggedIn: false });
+    await until('Server:');
+    await type('\r');
+    await until('create an account');
     await type('\r');
     await until('Name:');
     await type('alice\r');
     await until('Password:');
-    await type('s3cret "99\r');
-    const shown = await until('logged in as alice');
-    expect(shown.join('\n')).not.toContain('s3cret');
-    expect(client.calls).toEqual([
-      ['connect', 'chat.example'],
-      ['login', 'alice', 's3cret "99'],
-    ]);
-    await until('alice>');
+    await type('s3cret99\r');
+    await until('logged in as alice');
+    expect(client.calls.at(-1)).toEqual(['login', 'alice', 's3cret99']);
   });
 
   it('Ctrl-C at the start leads to the prompt', async () => {
@@ -183,6 +229,21 @@ describe('questions', () => {
     await until('path: direct');
     expect(client.calls.at(-1)).toEqual(['accept']);
     expect((await until('half a li')).at(-1)).toBe('alice> half a li');
+  });
+
+  it('Enter takes a call, but not the Enter of somebody who was typing', async () => {
+    const { client, until, type } = await start({ argv: ['--accept', 'ask'] });
+    client.emit({ event: 'session', peer: 'bob', state: 'incoming' });
+    await until('(Y/n)');
+    await type('\r');
+    await until('path: direct');
+    expect(client.calls.at(-1)).toEqual(['accept']);
+    await type('half a li');
+    client.emit({ event: 'session', peer: 'bob', state: 'incoming' });
+    await until('(y/N)');
+    await type('\r');
+    await until('declined the call of bob');
+    expect(client.calls.at(-1)).toEqual(['decline']);
   });
 
   it('a call can be declined', async () => {
@@ -231,7 +292,7 @@ describe('a paste', () => {
     await type('y\r');
     const shown = await until('  | lu');
     expect(client.calls.at(-1)).toEqual(['send', 'look: one\n\ttwo\nlu']);
-    expect(shown.slice(-4)).toEqual(['alice -> look: one', '  |     two', '  | lu', 'alice@bob>']);
+    expect(shown.slice(-4)).toEqual(['09:05 alice -> look: one', '  |     two', '  | lu', 'alice@bob>']);
   });
 
   it('of several lines changes nothing after a no', async () => {
@@ -239,7 +300,8 @@ describe('a paste', () => {
     await type(`half${paste('one\rtwo')}`);
     await until('Send these 2 lines');
     await type('n\r');
-    expect((await until('alice> half')).at(-1)).toBe('alice> half');
+    const shown = await until('the 2 pasted lines were thrown away');
+    expect(shown.at(-1)).toBe('alice> half');
     expect(client.calls).toEqual([]);
   });
 
@@ -269,6 +331,18 @@ describe('leaving', () => {
     await type('\u0003');
     expect(await exit).toBe(0);
     expect(client.closed).toBe(true);
+  });
+
+  it('the second Ctrl-C must follow within two seconds', async () => {
+    const { timer, until, type, exit, ended } = await start();
+    await type('\u0003');
+    await until('Ctrl-C again leaves');
+    timer.advance(2_000);
+    await type('\u0003');
+    expect(ended()).toBe(false);
+    timer.advance(1_999);
+    await type('\u0003');
+    expect(await exit).toBe(0);
   });
 
   it('Ctrl-D leaves, and the exit code tells of what did not arrive', async () => {

@@ -1,4 +1,5 @@
 /** The terminal program for a person: joins keyboard, screen, questions and the runner. */
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { AcceptPolicy, ClientEvent, ParleyClient } from '../engine/api.js';
 import { commandNamed } from './commands/index.js';
@@ -31,6 +32,9 @@ export interface InteractiveOptions {
   readonly questions?: (screen: Screen) => Questions;
 }
 
+/** How soon a second Ctrl-C must follow the first to mean that somebody leaves. */
+const leaveAgainMs = 2_000;
+
 interface TypedLine {
   readonly line: string;
   readonly echo?: Block;
@@ -45,12 +49,15 @@ export class Interactive {
   readonly #closed = new AbortController();
   /** Who is calling and being asked about, and how to take the question back. */
   readonly #calls = new Map<string, AbortController>();
-  #leaveOnInterrupt = false;
+  readonly #isFirstUse: boolean;
+  /** Set for a while after a Ctrl-C on an empty line: forgets it. */
+  #forgetInterrupt: (() => void) | undefined;
   #giveUp = (): boolean => false;
 
   constructor(options: InteractiveOptions) {
     this.#options = options;
     const { stdin, stdout, client, timer, style, home } = options;
+    this.#isFirstUse = !['history', 'pins.json'].some((file) => existsSync(join(home, file)));
     const history = new HistoryFile(join(home, 'history'), (error) => {
       // It may be found out before there is a screen to say it on.
       queueMicrotask(() => {
@@ -80,7 +87,7 @@ export class Interactive {
       complete: (line) => names.complete(line),
     });
     this.#questions = options.questions?.(this.#screen) ?? new InquirerQuestions(this.#screen, style);
-    this.reporter = new InteractiveReporter(this.#screen, client, style);
+    this.reporter = new InteractiveReporter(this.#screen, client, style, timer);
   }
 
   /** How the runner reads the lines of a person. */
@@ -102,7 +109,7 @@ export class Interactive {
   /** The commands that the questions at the start make, then what is typed. */
   async *lines(): AsyncGenerator<SourceLine> {
     const { server, client } = this.#options;
-    for await (const line of welcome(server, client, this.#questions, this.#closed.signal)) {
+    for await (const line of welcome(server, this.#isFirstUse, client, this.#questions, this.#closed.signal)) {
       this.reporter.begin(undefined);
       yield { line, at: '' };
     }
@@ -126,7 +133,7 @@ export class Interactive {
   }
 
   #typed(line: TypedLine): void {
-    this.#leaveOnInterrupt = false;
+    this.#forgetInterrupt?.();
     if (line.line.trim() === '') return;
     if (!this.#lines.push(line))
       this.reporter.remark('too many lines wait for the command that runs; Ctrl-C gives it up');
@@ -138,15 +145,27 @@ export class Interactive {
       this.#screen.clearLine();
       return;
     }
-    if (this.#leaveOnInterrupt) this.#screen.close();
-    else this.reporter.remark('Ctrl-C again leaves');
-    this.#leaveOnInterrupt = true;
+    if (this.#forgetInterrupt) {
+      this.#forgetInterrupt();
+      this.#screen.close();
+      return;
+    }
+    this.reporter.remark('Ctrl-C again leaves');
+    const cancel = this.#options.timer.after(leaveAgainMs, () => this.#forgetInterrupt?.());
+    this.#forgetInterrupt = () => {
+      cancel();
+      this.#forgetInterrupt = undefined;
+    };
   }
 
   async #askAboutCall(peer: string): Promise<void> {
     const call = new AbortController();
     this.#calls.set(peer, call);
-    const answer = await this.#asked(this.#questions.confirm(`${peer} is calling. Talk?`, call.signal), call.signal);
+    // Whoever is typing may press Enter before seeing what it now means.
+    const { before, after } = this.#screen.typed();
+    const isIdle = before + after === '';
+    const question = this.#questions.confirm(`${peer} is calling. Talk?`, isIdle, call.signal);
+    const answer = await this.#asked(question, call.signal);
     if (answer !== undefined && !call.signal.aborted) this.#typed({ line: answer ? 'accept' : 'decline' });
   }
 
@@ -164,7 +183,11 @@ export class Interactive {
   async #askAboutPaste(lines: readonly string[]): Promise<void> {
     const { before, after } = this.#screen.typed();
     const question = `Send these ${String(lines.length)} lines as one message?`;
-    if (!(await this.#asked(this.#questions.confirm(question, this.#closed.signal), this.#closed.signal))) return;
+    const { signal } = this.#closed;
+    if (!(await this.#asked(this.#questions.confirm(question, true, signal), signal))) {
+      if (!signal.aborted) this.reporter.remark(`the ${String(lines.length)} pasted lines were thrown away`);
+      return;
+    }
     this.#screen.clearLine();
     const text = `${before}${lines.map(withoutKeys).join('\n')}${after}`;
     this.#typed({ line: commandNamed(splitFirstWord(before).word)?.name === 's' ? text : `/s ${text}` });

@@ -41,7 +41,8 @@ describe('docs/protocol/json.md', () => {
     const timer = new ManualTimer();
     const backlog = new EventBacklog();
     backlog.add({ event: 'receipt', id: 'id-1', to: 'bob', state: 'delivered' });
-    const context = { client: new FakeClient(), backlog, timer, signal: new AbortController().signal };
+    const { signal } = new AbortController();
+    const context = { client: new FakeClient(), backlog, timer, signal, progress: reporter.progress.bind(reporter) };
     for (const line of script) {
       const [word = '', ...rest] = line.split(' ');
       const command = findCommand(word);

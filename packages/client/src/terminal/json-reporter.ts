@@ -49,6 +49,10 @@ export class JsonReporter implements Reporter {
     this.#err.line(printable(text));
   }
 
+  progress(): void {
+    // Programs have patience.
+  }
+
   ready(): Promise<void> {
     return this.#out.ready();
   }

@@ -4,6 +4,8 @@ import { limits, LineDecoder } from '@parley/protocol';
 export type SourceLine = LineOrProblem & {
   /** Where it stands, for the message when it fails: `demo.txt:12`. */
   readonly at: string;
+  /** Without it nothing else makes sense: when it fails, the program ends. */
+  readonly required?: true;
 };
 
 type LineOrProblem = { readonly line: string } | { readonly problem: 'too-long' | 'not-utf8' };

@@ -39,6 +39,10 @@ export class PlainReporter implements Reporter {
     this.#err.line(printable(text));
   }
 
+  progress(): void {
+    // Programs have patience.
+  }
+
   ready(): Promise<void> {
     return this.#out.ready();
   }

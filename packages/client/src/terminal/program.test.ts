@@ -63,6 +63,7 @@ describe('a pipe', () => {
       'bob    online',
       'zoe    offline',
       'not logged in at localhost',
+      'key of this device: key of this device',
       'no session or room is open',
     ]);
     expect(stderr.lines).toEqual(['error UNKNOWN_COMMAND: no command is named "nosuch"; help lists the commands']);
@@ -82,6 +83,27 @@ describe('a pipe', () => {
     expect(await exit).toBe(0);
     expect(client.calls.slice(0, 2)).toEqual([['connect', 'localhost'], ['users']]);
     expect(created).toEqual([{ home: directory, tls: false, accept: 'never', bind: '127.0.0.1' }]);
+  });
+
+  it.each([
+    ['SERVER_UNREACHABLE' as const, 3],
+    ['SERVER_KEY_CHANGED' as const, 4],
+    ['USAGE' as const, 1],
+  ])('ends when that server cannot be connected: %s exits %d', async (code, exitCode) => {
+    const { client, stdin, stdout, exit } = start(['--json', 'localhost']);
+    client.failures.set('connect', code);
+    stdin.write('lu\n');
+    expect(await exit).toBe(exitCode);
+    expect(client.calls).toEqual([['connect', 'localhost'], ['close']]);
+    expect(stdout.json).toMatchObject([{ command: 'c', ok: false, error: { code } }]);
+  });
+
+  it('goes on when a c in its input fails', async () => {
+    const { client, stdin, exit } = start([]);
+    client.failures.set('connect', 'SERVER_UNREACHABLE');
+    stdin.end('c localhost\nlu\n');
+    expect(await exit).toBe(0);
+    expect(client.calls.map(([method]) => method)).toEqual(['connect', 'users', 'close']);
   });
 
   it('writes JSON lines and nothing else to standard output', async () => {

@@ -141,7 +141,12 @@ function modeOf(
   if (atTerminal && !json && script === undefined) {
     // https://no-color.org: set to anything but the empty text
     const colour = (env['NO_COLOR'] ?? '') === '';
-    const style = makeStyle({ colour, ascii, keyOf: (user) => client.keyOf(user) });
+    const style = makeStyle({
+      colour,
+      ascii,
+      keyOf: (user) => client.keyOf(user),
+      columns: () => stdout.columns ?? 80,
+    });
     const questions = ports.questions ? { questions: ports.questions } : {};
     const interactive = new Interactive({
       ...{ stdin, stdout, client, timer, style, home, server, accept },
@@ -151,7 +156,7 @@ function modeOf(
   }
   const style = makeStyle({ colour: false, ascii, keyOf: () => null });
   const first: SourceLine[] =
-    server === undefined ? [] : [{ line: `c ${quote(server)}`, at: 'the server to connect to' }];
+    server === undefined ? [] : [{ line: `c ${quote(server)}`, at: 'the server to connect to', required: true }];
   return {
     reporter: json ? new JsonReporter(out, err) : new PlainReporter(out, err, style),
     rules: { comments: true, script: script !== undefined },

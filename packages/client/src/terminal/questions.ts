@@ -11,11 +11,18 @@ export interface Choice<T> {
 
 /** All reject with ABORTED when the person does not want to answer (Ctrl-C, Ctrl-D), or the signal aborts. */
 export interface Questions {
-  text(message: string, initial: string | undefined, signal: AbortSignal): Promise<string>;
+  /** @param problem says what is wrong with an answer; it is shown, and the answer may be mended */
+  text(
+    message: string,
+    initial: string | undefined,
+    signal: AbortSignal,
+    problem?: (answer: string) => string | undefined,
+  ): Promise<string>;
   /** Not shown while it is typed. */
   secret(message: string, signal: AbortSignal): Promise<string>;
   choice<T>(message: string, choices: readonly Choice<T>[], signal: AbortSignal): Promise<T>;
-  confirm(message: string, signal: AbortSignal): Promise<boolean>;
+  /** @param initial the answer that Enter alone gives */
+  confirm(message: string, initial: boolean, signal: AbortSignal): Promise<boolean>;
 }
 
 /** How questions look; all of it is in ASCII when wanted, else as @inquirer/prompts has it. */
@@ -44,11 +51,17 @@ export class InquirerQuestions implements Questions {
     this.#choiceTheme = ascii ? asciiChoiceTheme : {};
   }
 
-  text(message: string, initial: string | undefined, signal: AbortSignal): Promise<string> {
+  text(
+    message: string,
+    initial: string | undefined,
+    signal: AbortSignal,
+    problem?: (answer: string) => string | undefined,
+  ): Promise<string> {
     const config = {
       message,
       required: true,
       ...(initial === undefined ? {} : { default: initial }),
+      ...(problem === undefined ? {} : { validate: (answer: string) => problem(answer) ?? true }),
       theme: this.#theme,
     };
     return this.#ask((streams) => input(config, streams), signal);
@@ -65,8 +78,8 @@ export class InquirerQuestions implements Questions {
     );
   }
 
-  confirm(message: string, signal: AbortSignal): Promise<boolean> {
-    return this.#ask((streams) => confirm({ message, theme: this.#theme }, streams), signal);
+  confirm(message: string, initial: boolean, signal: AbortSignal): Promise<boolean> {
+    return this.#ask((streams) => confirm({ message, default: initial, theme: this.#theme }, streams), signal);
   }
 
   async #ask<T>(question: (streams: QuestionStreams) => Promise<T>, signal: AbortSignal): Promise<T> {

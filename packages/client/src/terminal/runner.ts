@@ -28,7 +28,7 @@ export interface RunnerParts {
   readonly timer: Timer;
 }
 
-/** Why running ended: no more lines, the command x, the first failure of a script, or from outside. */
+/** Why running ended: no more lines, the command x, the failure of a script or of a required line, or from outside. */
 export type RunEnd =
   | { readonly kind: 'end' | 'exit' | 'stopped' }
   | { readonly kind: 'failed'; readonly at: string; readonly error: ParleyError };
@@ -73,7 +73,7 @@ export class Runner {
       const end = await this.#runSourceLine(next.value);
       await unlessAborted(this.#parts.reporter.ready(), stop);
       if (end.kind === 'exit') return { kind: 'exit' };
-      if (end.kind === 'failed' && this.#rules.script) {
+      if (end.kind === 'failed' && (this.#rules.script || next.value.required)) {
         return { kind: 'failed', at: next.value.at, error: end.error };
       }
     }
@@ -106,7 +106,8 @@ export class Runner {
       name = shownCommandWord(word);
       const command = findCommand(word);
       name = command.name;
-      const outcome = await command.prepare(rest)({ client, backlog, timer, signal });
+      const progress = reporter.progress.bind(reporter);
+      const outcome = await command.prepare(rest)({ client, backlog, timer, signal, progress });
       if (outcome.sent) deliveries.sent(outcome.sent);
       reporter.result(name, outcome);
       return { kind: command.ends ? 'exit' : 'ok' };

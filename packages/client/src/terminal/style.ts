@@ -14,6 +14,8 @@ const asciiMarks: Marks = { sent: '->', delivered: 'ok', failed: '!!', ellipsis:
 export interface StyleOptions {
   readonly colour: boolean;
   readonly ascii: boolean;
+  /** The width of the terminal now; left out where lines are not to be wrapped. */
+  readonly columns?: () => number;
   /** A text that names the key of a user, so that the same person has the same colour everywhere. */
   readonly keyOf: (user: string) => string | null;
 }
@@ -22,6 +24,8 @@ export interface Style {
   readonly colour: boolean;
   readonly ascii: boolean;
   readonly marks: Marks;
+  /** Infinite where lines are not to be wrapped. */
+  readonly columns: () => number;
   readonly name: (user: string) => string;
   readonly room: (room: string) => string;
   readonly dim: (text: string) => string;
@@ -31,12 +35,13 @@ export interface Style {
 // The six hues of every terminal, plain and bold; black, white and grey would vanish on one background or the other.
 const nameColours = [31, 32, 33, 34, 35, 36].flatMap((hue) => [String(hue), `1;${String(hue)}`]);
 
-export function makeStyle({ colour, ascii, keyOf }: StyleOptions): Style {
+export function makeStyle({ colour, ascii, keyOf, columns = () => Infinity }: StyleOptions): Style {
   const paint = (code: string, text: string): string => (colour ? `\u001b[${code}m${text}\u001b[0m` : text);
   return {
     colour,
     ascii,
     marks: ascii ? asciiMarks : unicodeMarks,
+    columns,
     name: (user) => {
       const key = colour ? keyOf(user) : null;
       return key === null ? printable(user) : paint(colourOfKey(key), printable(user));

@@ -2,11 +2,13 @@ import { ParleyError } from '@parley/protocol';
 
 /** Where the terminal gets its time from; tests turn the clock by hand. */
 export interface Timer {
+  now(): Date;
   /** Calls back once after `delayMs`, unless the returned function is called before. */
   after(delayMs: number, callback: () => void): () => void;
 }
 
 export const systemTimer: Timer = {
+  now: () => new Date(),
   after(delayMs, callback) {
     const timeout = setTimeout(callback, delayMs);
     return () => {

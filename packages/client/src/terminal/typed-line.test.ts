@@ -7,7 +7,7 @@ const { signal } = new AbortController();
 
 function setUp(...answers: unknown[]) {
   const client = new FakeClient();
-  client.state = { server: 'localhost:7420', user: 'alice', conversation: null };
+  client.state = { ...client.state, server: 'localhost:7420', user: 'alice' };
   const questions = new FakeQuestions(...answers);
   const complete = (line: string) => completeLine(line, client, questions, signal);
   return { client, questions, complete };
@@ -26,6 +26,10 @@ describe('a line in a conversation', () => {
     ['/wait message', '/wait message'],
     ['/nosuch thing', '/nosuch thing'],
     ['LOGIN alice secret99', 'LOGIN alice secret99'],
+    ['Register', 'Register'],
+    ['/L', '/L'],
+    ['Or maybe later', 's Or maybe later'],
+    ['L', 's L'],
   ])('%j is run as %j', async (line, run) => {
     const { client, complete } = setUp();
     await client.open('bob');
@@ -33,7 +37,47 @@ describe('a line in a conversation', () => {
   });
 });
 
+describe('a sentence that begins with a command', () => {
+  it.each([
+    ['o come on', 'too many arguments: 1 wanted, 2 given; usage: o <user>'],
+    ['l as in love', 'too many arguments: none wanted, 3 given; usage: l'],
+    ['help "me', 'a quoted word needs'],
+  ])('%j is refused, and how to say it is told', async (line, problem) => {
+    const { client, complete } = setUp();
+    await client.open('bob');
+    const refused = expect(complete(line)).rejects;
+    await refused.toMatchObject({
+      code: 'USAGE',
+      message: expect.stringMatching(/^[^\n]*; to send the line as a text, put s before it$/),
+    });
+    await expect(complete(line)).rejects.toThrow(problem);
+  });
+
+  it('that may hold a password is never to be sent', async () => {
+    const { client, complete } = setUp();
+    await client.open('bob');
+    expect(await complete('login alice secret99 more')).toBe('login alice secret99 more');
+    expect(await complete('/o come on')).toBe('/o come on');
+  });
+
+  it('is a mistake like any other where nothing is open', async () => {
+    expect(await setUp().complete('o come on')).toBe('o come on');
+  });
+});
+
 describe('a line without a conversation', () => {
+  it('where nothing is connected is told that first', async () => {
+    const { client, complete } = setUp();
+    client.state = { ...client.state, server: null, user: null };
+    await expect(complete('bobs')).rejects.toMatchObject({
+      code: 'NOT_CONNECTED',
+      message: 'not connected, and "bobs" is no command',
+    });
+    await expect(complete('conect localhost')).rejects.toThrow('"conect" is no command; did you mean connect?');
+    client.state = { ...client.state, lostServer: 'localhost:7420' };
+    await expect(complete('bobs')).rejects.toMatchObject({ code: 'NOT_LOGGED_IN' });
+  });
+
   it('cannot be said to anybody', async () => {
     await expect(setUp().complete('good morning')).rejects.toMatchObject({
       code: 'NO_CONVERSATION',
@@ -49,9 +93,6 @@ describe('a line without a conversation', () => {
 describe('arguments left out', () => {
   it.each<[string, unknown[], string, string[]]>([
     ['c', ['example.org'], 'c  "example.org"', ['Server: (localhost:7420)']],
-    ['login', ['alice', 'my "pass"'], 'login  "alice" "my \\"pass\\""', ['Name:', 'Password:']],
-    ['/login alice', ['secret99'], '/login alice "secret99"', ['Password:']],
-    ['register', ['zoe', 'secret99'], 'register  "zoe" "secret99"', ['Name:', 'Password:']],
     ['o', ['bob'], 'o  "bob"', ['Talk with:']],
     ['lru', ['lobby'], 'lru  "lobby"', ['Room:']],
     ['cr', ['lobby'], 'cr  "lobby"', ['Room:']],
@@ -65,6 +106,31 @@ describe('arguments left out', () => {
     const { questions, complete } = setUp(...answers);
     expect(await complete(line)).toBe(run);
     expect(questions.asked).toEqual(asked);
+  });
+
+  it.each<[string, unknown[], string, string[]]>([
+    ['login', ['alice', 'my "pass"'], 'login  "alice" "my \\"pass\\""', ['Name:', 'Password:']],
+    ['/login alice', ['secret99'], '/login alice "secret99"', ['Password:']],
+    ['register', ['zoe', 'a', 'a'], 'register  "zoe" "a"', ['Name:', 'Password:', 'Password again:']],
+    ['register', ['Zoe', 'zoe', 'a', 'a'], 'register  "zoe" "a"', ['Name:', 'Name:', 'Password:', 'Password again:']],
+    ['register zoe', ['a', 'a'], 'register zoe "a"', ['Password:', 'Password again:']],
+  ])('%j is asked for by whoever is not logged in', async (line, answers, run, asked) => {
+    const { client, questions, complete } = setUp(...answers);
+    client.state = { ...client.state, user: null };
+    expect(await complete(line)).toBe(run);
+    expect(questions.asked).toEqual(asked);
+  });
+
+  it('nobody is asked for an account in vain', async () => {
+    const { client, questions, complete } = setUp();
+    for (const line of ['register', 'register zoe', 'login']) {
+      await expect(complete(line)).rejects.toMatchObject({ code: 'ALREADY_LOGGED_IN' });
+    }
+    client.state = { ...client.state, user: null };
+    await expect(complete('register Zoe')).rejects.toMatchObject({ code: 'NAME_INVALID' });
+    client.state = { ...client.state, server: null };
+    await expect(complete('login')).rejects.toMatchObject({ code: 'NOT_CONNECTED' });
+    expect(questions.asked).toEqual([]);
   });
 
   it('offers whom and what there is', async () => {
@@ -89,6 +155,6 @@ describe('arguments left out', () => {
   });
 
   it('gives up with the person', async () => {
-    await expect(setUp(null).complete('login')).rejects.toMatchObject({ code: 'ABORTED' });
+    await expect(setUp(null).complete('o')).rejects.toMatchObject({ code: 'ABORTED' });
   });
 });

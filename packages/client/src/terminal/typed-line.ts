@@ -1,8 +1,9 @@
 /** What a person means by a line: a command, a text for the open conversation, or a command that lacks an argument. */
 import { ParleyError } from '@parley/protocol';
 import type { ParleyClient } from '../engine/api.js';
+import { nameProblem, newAccountName, newPassword, refuseLoginInVain } from './account-questions.js';
 import type { Command, Subject } from './command.js';
-import { commandNamed, isMiscasedCommand, shownCommandWord, suggestedCommand } from './commands/index.js';
+import { commandNamed, shownCommandWord, suggestedCommand, takesPassword } from './commands/index.js';
 import type { Choice, Questions } from './questions.js';
 import { quote, splitFirstWord, tokenize } from './tokens.js';
 
@@ -19,16 +20,37 @@ export async function completeLine(
   const { word, rest } = splitFirstWord(line);
   const command = commandNamed(word);
   if (command && (!command.scriptTool || word.startsWith('/'))) {
-    return word + (await withArguments(command, rest, client, questions, signal));
+    const args = await withArguments(command, rest, client, questions, signal);
+    if (isPerhapsText(word, client)) refuseWithWayOut(command, args.slice(1));
+    return word + args;
   }
-  // A command in capitals may hold a password, so it is never said to anybody.
-  if (word.startsWith('/') || isMiscasedCommand(word)) return line;
-  if (client.status().conversation !== null) return `s ${line}`;
-  if (suggestedCommand(word) !== undefined) return line;
-  throw new ParleyError(
-    'NO_CONVERSATION',
-    `"${shownCommandWord(word)}" is no command, and no session or room is open to say it in`,
-  );
+  if (word.startsWith('/') || takesPassword(word)) return line;
+  const { server, lostServer, user, conversation } = client.status();
+  if (conversation !== null) return `s ${line}`;
+  const isNoCommand = `"${shownCommandWord(word)}" is no command`;
+  const suggestion = suggestedCommand(word);
+  if (server === null && lostServer === null) {
+    const hint = suggestion === undefined ? '' : `; did you mean ${suggestion}?`;
+    throw new ParleyError('NOT_CONNECTED', `not connected, and ${isNoCommand}${hint}`);
+  }
+  if (suggestion !== undefined) return line;
+  if (user === null) throw new ParleyError('NOT_LOGGED_IN', `not logged in, and ${isNoCommand}`);
+  throw new ParleyError('NO_CONVERSATION', `${isNoCommand}, and no session or room is open to say it in`);
+}
+
+/** A sentence may begin with a command; one that holds a password is never said to anybody. */
+function isPerhapsText(word: string, client: ParleyClient): boolean {
+  return client.status().conversation !== null && !word.startsWith('/') && !takesPassword(word);
+}
+
+/** @throws ParleyError what the command says to its arguments, and how to say the line instead */
+function refuseWithWayOut(command: Command, rest: string): void {
+  try {
+    command.prepare(rest);
+  } catch (cause) {
+    if (!(cause instanceof ParleyError)) throw cause;
+    throw new ParleyError(cause.code, `${cause.message}; to send the line as a text, put s before it`, { cause });
+  }
 }
 
 /** The arguments, each behind a space. */
@@ -41,6 +63,8 @@ async function withArguments(
 ): Promise<string> {
   const given = ` ${rest}`;
   const missing = missingSubjects(command, rest);
+  if (missing.length > 0 && takesPassword(command.name)) refuseLoginInVain(client);
+  if (missing.includes('new-password') && !missing.includes('new-account')) refuseName(tokenize(rest)[0] ?? '');
   const answers: string[] = [];
   for (const subject of missing) {
     const answer = await askFor(subject, client, questions, signal);
@@ -49,6 +73,11 @@ async function withArguments(
     answers.push(answer);
   }
   return [given, ...answers.map(quote)].join(' ');
+}
+
+/** @throws ParleyError before a password is asked for in vain */
+function refuseName(name: string): void {
+  if (nameProblem(name) !== undefined) throw new ParleyError('NAME_INVALID');
 }
 
 function missingSubjects({ subjects = [] }: Command, rest: string): readonly Subject[] {
@@ -76,6 +105,10 @@ async function askFor(
       return questions.text('Name:', undefined, signal);
     case 'password':
       return questions.secret('Password:', signal);
+    case 'new-account':
+      return newAccountName(questions, signal);
+    case 'new-password':
+      return newPassword(questions, signal);
     case 'user': {
       const others = (await client.connectedUsers({ signal })).filter(({ name }) => name !== me);
       if (others.length === 0) throw new ParleyError('USER_OFFLINE', 'nobody else is online');

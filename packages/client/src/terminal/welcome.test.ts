@@ -9,12 +9,23 @@ import { welcome } from './welcome.js';
 const { signal } = new AbortController();
 
 /** Runs what the questions make; a failing command is told by the client. */
-async function greet(client: FakeClient, questions: FakeQuestions, server?: string): Promise<string[]> {
+async function greet(
+  client: FakeClient,
+  questions: FakeQuestions,
+  server?: string,
+  isFirstUse = false,
+): Promise<string[]> {
   const lines: string[] = [];
-  for await (const line of welcome(server, client, questions, signal)) {
+  for await (const line of welcome(server, isFirstUse, client, questions, signal)) {
     lines.push(line);
     const { word, rest } = splitFirstWord(line);
-    const context = { client, backlog: new EventBacklog(), timer: new ManualTimer(), signal };
+    const context = {
+      client,
+      backlog: new EventBacklog(),
+      timer: new ManualTimer(),
+      signal,
+      progress: () => undefined,
+    };
     await findCommand(word)
       .prepare(rest)(context)
       .catch(() => {
@@ -26,8 +37,28 @@ async function greet(client: FakeClient, questions: FakeQuestions, server?: stri
 
 describe('welcome', () => {
   it('asks for all when nothing is known', async () => {
-    const questions = new FakeQuestions('localhost', 'create an account', 'alice', 'secret 99');
+    const questions = new FakeQuestions('localhost', 'create an account', 'alice', 'secret 99', 'secret 99');
     expect(await greet(new FakeClient(), questions)).toEqual(['c "localhost"', 'register "alice" "secret 99"']);
+  });
+
+  it('asks for the name until its form is right, and for the password until both are the same', async () => {
+    const answers = ['create an account', 'Alice', 'alice', 'secret99', 'sceret99', 'secret98', 'secret98'];
+    const questions = new FakeQuestions(...answers);
+    expect(await greet(new FakeClient(), questions, 'localhost')).toEqual([
+      'c "localhost"',
+      'register "alice" "secret98"',
+    ]);
+    expect(questions.asked.slice(1)).toEqual([
+      ...['Name:', 'Name:', 'Password:', 'Password again:', 'The two were not the same. Password:', 'Password again:'],
+    ]);
+  });
+
+  it('offers first what is likely', async () => {
+    for (const isFirstUse of [true, false]) {
+      const questions = new FakeQuestions('log in', 'alice', 'secret99');
+      await greet(new FakeClient(), questions, 'localhost', isFirstUse);
+      expect(questions.offered[0]?.[0]).toBe(isFirstUse ? 'create an account' : 'log in');
+    }
   });
 
   it('connects at once to a server it was given', async () => {

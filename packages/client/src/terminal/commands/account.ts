@@ -31,8 +31,11 @@ export const register = declare({
   long: 'register',
   usage: 'register <user> <password>',
   doc: 'creates an account and logs in',
-  details: ['A name has 2 to 32 of a-z, 0-9, _ and -; a password 8 to 1,024 characters.', ...passwordAdvice],
-  subjects: ['account', 'password'],
+  details: [
+    'A name has 2 to 32 of a-z, 0-9, _ and -, a letter or digit first; a password 8 to 1,024 characters.',
+    ...passwordAdvice,
+  ],
+  subjects: ['new-account', 'new-password'],
   parse: credentialArguments,
   run: ({ client, signal }, { name, password }) => client.register(name, password, { signal }),
   data: ({ user }) => ({ user }),

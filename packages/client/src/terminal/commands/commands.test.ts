@@ -1,25 +1,27 @@
 import { describe, expect, it } from '@jest/globals';
 import { EventBacklog } from '../event-backlog.js';
 import { FakeClient, ManualTimer } from '../fake-client.fixture.js';
-import { makeStyle } from '../style.js';
+import { makeStyle, type Style } from '../style.js';
 import { splitFirstWord } from '../tokens.js';
-import { commandNamed, commands, findCommand, isMiscasedCommand, shownCommandWord, suggestedCommand } from './index.js';
+import { commandNamed, commands, findCommand, shownCommandWord, suggestedCommand, takesPassword } from './index.js';
 
 const style = makeStyle({ colour: false, ascii: true, keyOf: () => null });
 
 function setUp() {
   const client = new FakeClient();
+  const progress: string[] = [];
   const context = {
     client,
     backlog: new EventBacklog(),
     timer: new ManualTimer(),
     signal: new AbortController().signal,
+    progress: (line: (style: Style) => string) => progress.push(line(style)),
   };
   const run = (line: string) => {
     const { word, rest } = splitFirstWord(line);
     return findCommand(word).prepare(rest)(context);
   };
-  return { client, context, run };
+  return { client, context, progress, run };
 }
 
 describe('the table of commands', () => {
@@ -94,10 +96,101 @@ describe('right commands', () => {
     expect((await run('l')).lines(style)).toEqual(['not connected']);
     await client.connect('localhost:7420');
     await client.login('alice', 'secret99');
-    await client.enter('lobby');
     expect((await run('l')).lines(style)).toEqual([
       'logged in as alice at localhost:7420',
-      'in room "lobby", path direct, round trip 1.5 ms',
+      'key of this device: key of this device',
+      'no session or room is open',
+    ]);
+    await client.enter('lobby');
+    expect((await run('l')).lines(style).at(-1)).toBe('in room "lobby", path direct, round trip 1.5 ms');
+  });
+
+  it('l shows the keys that two people compare', async () => {
+    const { client, run } = setUp();
+    await client.connect('localhost:7420');
+    await client.login('alice', 'secret99');
+    await client.open('bob');
+    expect((await run('l')).lines(style)).toEqual([
+      'logged in as alice at localhost:7420',
+      'key of this device: key of this device',
+      'connected to "bob", path direct, round trip not measured yet',
+      'key of bob: key of bob',
+    ]);
+  });
+
+  it('l says that a connection is lost and tried again', async () => {
+    const { client, run } = setUp();
+    client.state = { server: null, lostServer: 'localhost:7420', user: 'bob', conversation: null };
+    const lost = await run('l');
+    expect(lost.lines(style)).toEqual(['connection to localhost:7420 lost, trying again; logged in as bob']);
+    expect(lost.data).toEqual({ server: null, user: 'bob', conversation: null });
+  });
+
+  it('l tells of no way to nobody', async () => {
+    const { client, run } = setUp();
+    const conversation = { kind: 'room', name: 'lobby', path: 'direct', rttMs: null } as const;
+    client.state = { ...client.state, server: 'localhost:7420', user: 'alice', conversation };
+    expect((await run('l')).lines(style).at(-1)).toBe('in room "lobby"');
+  });
+
+  it.each([
+    [0.034_567, '0.035 ms', 0.035],
+    [1.234_567, '1.2 ms', 1.235],
+    [23.456_78, '23 ms', 23.457],
+    [234.567_89, '235 ms', 234.568],
+  ])('l rounds %d ms', async (rttMs, shown, data) => {
+    const { client, run } = setUp();
+    const conversation = { kind: 'user', name: 'bob', path: 'direct', rttMs } as const;
+    client.state = { ...client.state, server: 'localhost:7420', user: 'alice', conversation };
+    const outcome = await run('l');
+    expect(outcome.lines(style)).toContain(`connected to "bob", path direct, round trip ${shown}`);
+    expect(outcome.data).toMatchObject({ conversation: { rttMs: data } });
+  });
+
+  it('o says when a call rings for longer than half a second', async () => {
+    const { client, context, progress, run } = setUp();
+    await run('o bob');
+    context.timer.advance(500);
+    expect(progress).toEqual([]);
+    client.hanging.add('open');
+    void run('o carol').catch(() => undefined);
+    context.timer.advance(499);
+    expect(progress).toEqual([]);
+    context.timer.advance(1);
+    expect(progress).toEqual(['calling carol ... (Ctrl-C takes it back)']);
+  });
+
+  it('cr says that a room is closed, but not to whoever is in it: the event does', async () => {
+    const { client, run } = setUp();
+    expect((await run('cr lobby')).lines(style)).toEqual(['#lobby is closed']);
+    await client.enter('lobby');
+    expect((await run('cr other')).lines(style)).toEqual(['#other is closed']);
+    expect((await run('cr lobby')).lines(style)).toEqual([]);
+  });
+
+  it('help fits the terminal and breaks no word', async () => {
+    const { run } = setUp();
+    const plain = (await run('help')).lines(style).join(' ').split(/\s+/);
+    for (const columns of [200, 100, 80, 60, 40]) {
+      const narrow = makeStyle({ colour: false, ascii: true, keyOf: () => null, columns: () => columns });
+      for (const line of ['help', ...commands.map(({ name }) => `help ${name}`)]) {
+        const shown = (await run(line)).lines(narrow);
+        for (const row of shown) {
+          expect(row).not.toContain('\n');
+          expect(row.length).toBeLessThan(Math.max(columns, 'wait <event> [field=value ...] [timeout]'.length + 1));
+        }
+        if (line === 'help') expect(shown.join(' ').split(/\s+/)).toEqual(plain);
+      }
+    }
+  });
+
+  it('help continues a line below its beginning', async () => {
+    const narrow = makeStyle({ colour: false, ascii: true, keyOf: () => null, columns: () => 60 });
+    const lines = (await setUp().run('help')).lines(narrow);
+    const at = lines.findIndex((line) => line.startsWith('o <user>'));
+    expect(lines.slice(at, at + 2)).toEqual([
+      'o <user>              opens a session with a user; leaves',
+      '                      what is open first (open)',
     ]);
   });
 
@@ -239,12 +332,9 @@ describe('wrong commands', () => {
     expect(suggestedCommand('a'.repeat(60_000))).toBeUndefined();
   });
 
-  it('knows a command in the wrong case', () => {
-    expect([isMiscasedCommand('LOGIN'), isMiscasedCommand('/Lu'), isMiscasedCommand('lu')]).toEqual([
-      true,
-      true,
-      false,
-    ]);
+  it('knows where a password may stand', () => {
+    const words = ['login', 'LOGIN', '/Register', 'lu', 'L', 'logged'];
+    expect(words.map(takesPassword)).toEqual([true, true, true, false, false, false]);
   });
 });
 

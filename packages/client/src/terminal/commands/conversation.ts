@@ -1,8 +1,11 @@
-import { ParleyError } from '@parley/protocol';
+import { ParleyError, printable } from '@parley/protocol';
 import type { ConversationStatus, Status } from '../../engine/api.js';
 import { noArguments, roomArgument, userArgument } from '../arguments.js';
 import { declare } from '../command.js';
 import { excerpt, type Style } from '../style.js';
+
+/** A call that is taken sooner needs no words. */
+const silentCallMs = 500;
 
 export const open = declare({
   name: 'o',
@@ -12,7 +15,16 @@ export const open = declare({
   details: ['A call rings for 30 seconds at most; Ctrl-C takes it back.'],
   subjects: ['user'],
   parse: userArgument,
-  run: ({ client, signal }, peer) => client.open(peer, { signal }),
+  run: async ({ client, timer, signal, progress }, peer) => {
+    const cancel = timer.after(silentCallMs, () => {
+      progress((style) => `calling ${printable(peer)} ${style.marks.ellipsis} (Ctrl-C takes it back)`);
+    });
+    try {
+      return await client.open(peer, { signal });
+    } finally {
+      cancel();
+    }
+  },
   data: ({ peer, path }) => ({ peer, path }),
   // The event tells that the session is open.
   lines: ({ path }) => [`path: ${path}`],
@@ -57,7 +69,11 @@ export const status = declare({
   usage: 'l',
   doc: 'shows the server, who you are, and what is open by which path',
   parse: noArguments,
-  run: ({ client }) => Promise.resolve(client.status()),
+  run: ({ client }) => {
+    const now = client.status();
+    const peer = now.conversation?.kind === 'user' ? now.conversation.name : undefined;
+    return Promise.resolve({ ...now, ownKey: client.ownKey, peerKey: peer === undefined ? null : client.keyOf(peer) });
+  },
   data: ({ server, user, conversation }) => ({
     server,
     user,
@@ -68,25 +84,49 @@ export const status = declare({
             kind: conversation.kind,
             name: conversation.name,
             path: conversation.path,
-            rttMs: conversation.rttMs,
+            rttMs: conversation.rttMs === null ? null : Number(conversation.rttMs.toFixed(3)),
           },
   }),
   lines: statusLines,
 });
 
-function statusLines({ server, user, conversation }: Status, style: Style): string[] {
-  const talk = conversation === null ? [] : [conversationLine(conversation, style)];
-  if (server === null) return ['not connected', ...talk];
-  const who = user === null ? 'not logged in' : `logged in as ${style.name(user)}`;
-  return [`${who} at ${server}`, ...(talk.length > 0 ? talk : ['no session or room is open'])];
+interface KnownStatus extends Status {
+  readonly ownKey: string;
+  readonly peerKey: string | null;
 }
 
-function conversationLine({ kind, name, path, rttMs }: ConversationStatus, style: Style): string {
-  const trip = rttMs === null ? 'round trip not measured yet' : `round trip ${rttMs.toFixed(1)} ms`;
-  const way = `path ${path}, ${trip}`;
-  return kind === 'user'
-    ? `connected to "${style.name(name)}", ${way}`
-    : `in room "${style.room(name).slice(1)}", ${way}`;
+function statusLines({ server, lostServer, user, conversation, ownKey, peerKey }: KnownStatus, style: Style): string[] {
+  const talk = conversation === null ? [] : conversationLines(conversation, peerKey, style);
+  const who = user === null ? 'not logged in' : `logged in as ${style.name(user)}`;
+  if (lostServer !== null) return [`connection to ${lostServer} lost, trying again; ${who}`, ...talk];
+  if (server === null) return ['not connected', ...talk];
+  const key = `key of this device: ${ownKey}`;
+  return [`${who} at ${server}`, key, ...(talk.length > 0 ? talk : ['no session or room is open'])];
+}
+
+function conversationLines(
+  { kind, name, path, rttMs }: ConversationStatus,
+  key: string | null,
+  style: Style,
+): string[] {
+  const measured = rttMs === null ? 'round trip not measured yet' : `round trip ${showRoundTrip(rttMs)}`;
+  const way = `path ${path}, ${measured}`;
+  switch (kind) {
+    case 'user': {
+      const keyLines = key === null ? [] : [`key of ${printable(name)}: ${key}`];
+      return [`connected to "${style.name(name)}", ${way}`, ...keyLines];
+    }
+    case 'room': {
+      // In an empty room there is no way to anybody.
+      const room = `in room "${style.room(name).slice(1)}"`;
+      return [rttMs === null ? room : `${room}, ${way}`];
+    }
+  }
+}
+
+/** Two digits that count, as nobody feels more. */
+function showRoundTrip(ms: number): string {
+  return `${String(ms < 100 ? Number(ms.toPrecision(2)) : Math.round(ms))} ms`;
 }
 
 export const leave = declare({
@@ -108,11 +148,14 @@ export const closeRoom = declare({
   subjects: ['own-room'],
   parse: roomArgument,
   run: async ({ client, signal }, room) => {
+    const { conversation } = client.status();
+    const isInIt = conversation?.kind === 'room' && conversation.name === room;
     await client.closeRoom(room, { signal });
-    return { room };
+    return { room, isInIt };
   },
   data: ({ room }) => ({ room }),
-  lines: ({ room }, style) => [`${style.room(room)} is closed`],
+  // Whoever is in it is told by the event.
+  lines: ({ room, isInIt }, style) => (isInIt ? [] : [`${style.room(room)} is closed`]),
 });
 
 export const accept = declare({

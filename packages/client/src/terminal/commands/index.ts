@@ -38,9 +38,10 @@ export function commandNamed(word: string): Command | undefined {
   return byName.get(word.startsWith('/') ? word.slice(1) : word);
 }
 
-/** Whether the word names a command but for its case. */
-export function isMiscasedCommand(word: string): boolean {
-  return commandNamed(word) === undefined && commandNamed(word.toLowerCase()) !== undefined;
+/** Whether a password may stand behind the word: a command that takes one, in whatever case. */
+export function takesPassword(word: string): boolean {
+  const subjects = commandNamed(word.toLowerCase())?.subjects ?? [];
+  return subjects.includes('password') || subjects.includes('new-password');
 }
 
 /** @throws ParleyError UNKNOWN_COMMAND, with a suggestion where one is near */

@@ -1,4 +1,5 @@
 import { ParleyError } from '@parley/protocol';
+import { Help } from 'commander';
 import { checked, noArguments, words } from '../arguments.js';
 import { declare, type Command } from '../command.js';
 import { isDuration, parseDuration, showDuration } from '../durations.js';
@@ -34,15 +35,39 @@ export function helpCommand(find: (word: string) => Command, all: () => readonly
     data: (found) => ({ commands: found.map(({ name, long, usage, doc }) => ({ command: name, long, usage, doc })) }),
     lines: (found, style) => {
       const [only] = found;
-      if (found.length === 1 && only) return [`${only.usage}  ${only.doc}`, ...alias(only), ...(only.details ?? [])];
-      const width = Math.max(...found.map(({ usage }) => usage.length));
-      return [
-        ...found.map(({ name, long, usage, doc }) => {
-          return `${usage.padEnd(width)}  ${doc}${name === long ? '' : style.dim(` (${long})`)}`;
-        }),
-        'Each also by its long name, and with / before it: /open bob. help <command> tells more.',
-      ];
+      if (found.length === 1 && only) {
+        const lines = [`${only.usage}  ${only.doc}`, ...alias(only), ...(only.details ?? [])];
+        return lines.flatMap((line) => wrapped(line, style.columns()));
+      }
+      const tail = 'Each also by its long name, and with / before it: /open bob. help <command> tells more.';
+      const rows = found.map(({ name, long, usage, doc }): [string, string] => {
+        return [usage, doc + (name === long ? '' : ` ${style.dim(`(${long})`)}`)];
+      });
+      return [...table(rows, style.columns()), ...wrapped(tail, style.columns())];
     },
+  });
+}
+
+const help = new Help();
+// Narrower than this, words would stand alone.
+help.minWidthToWrap = 16;
+
+/** Continued lines are indented. */
+function wrapped(text: string, columns: number): string[] {
+  const [first = '', ...others] = help.boxWrap(text, columns - 3).split('\n');
+  return [first, ...others.map((line) => `  ${line}`)];
+}
+
+/** Two columns; where the screen has no room for the widest term, such a term has a line of its own. */
+function table(rows: readonly (readonly [term: string, text: string])[], columns: number): string[] {
+  const widest = Math.max(...rows.map(([term]) => term.length));
+  const width = Math.min(widest, Math.max(12, Math.floor(columns / 3)));
+  const indent = ' '.repeat(width + 2);
+  return rows.flatMap(([term, text]) => {
+    // A row that is filled to its last column is followed by an empty one on some terminals.
+    const lines = help.boxWrap(text, columns - indent.length - 1).split('\n');
+    if (term.length > width) return [term, ...lines.map((line) => indent + line)];
+    return lines.map((line, i) => (i === 0 ? `${term.padEnd(width)}  ${line}` : indent + line));
   });
 }
 
