@@ -239,7 +239,10 @@ describe('hostile input', () => {
     await expect(
       client.call('path.publish', { candidates: [{ kind: 'host', address: '999.1.1.1', port: 1 }] }),
     ).rejects.toEqual(code('INVALID_PARAMS'));
-    await expect(client.call('session.close', { peer: 'x'.repeat(300), reason: 'ended' })).rejects.toEqual(
+    await expect(client.call('session.close', { peer: 'x'.repeat(300), id: null, reason: 'ended' })).rejects.toEqual(
+      code('INVALID_PARAMS'),
+    );
+    await expect(client.call('session.close', { peer: 'berta', reason: 'ended' })).rejects.toEqual(
       code('INVALID_PARAMS'),
     );
     client.socket.destroy();
@@ -269,9 +272,12 @@ describe('hostile input', () => {
     const flood = setInterval(() => {
       client.send('x'.repeat(50_000));
     }, 1);
-    expect((await client.reply(null)).error?.data.code).toBe('LINE_TOO_LONG');
-    await client.closed;
-    clearInterval(flood);
+    try {
+      expect((await client.reply(null)).error?.data.code).toBe('LINE_TOO_LONG');
+      await client.closed;
+    } finally {
+      clearInterval(flood);
+    }
   });
 
   it('bytes that are no UTF-8 close the connection', async () => {

@@ -14,13 +14,16 @@ const program = fileURLToPath(new URL('../bin/msa.js', import.meta.url));
 
 let directory: string;
 let processes: Msa[];
+let closers: (() => void)[];
 
 beforeEach(() => {
   directory = join(mkdtempSync(join(tmpdir(), 'parley-msa-')), 'data');
   processes = [];
+  closers = [];
 });
 
 afterEach(async () => {
+  for (const close of closers) close();
   for (const msa of processes) msa.child.kill('SIGKILL');
   await Promise.all(processes.map(({ exited }) => exited));
   rmSync(join(directory, '..'), { recursive: true });
@@ -33,10 +36,14 @@ class Msa {
   errors = '';
   readonly #lines: AsyncIterator<string>;
 
-  constructor(...args: string[]) {
+  /** @param first the first argument, or a module to run before the program. */
+  constructor(first?: string | { readonly preload: string }, ...rest: string[]) {
+    const preload =
+      typeof first === 'object' ? `--import=data:text/javascript,${encodeURIComponent(first.preload)}` : '';
+    const args = typeof first === 'string' ? [first, ...rest] : rest;
     this.child = spawn(process.execPath, [program, '--bcrypt-cost', '4', '--data', directory, ...args], {
       stdio: ['pipe', 'pipe', 'pipe'],
-      env: { ...process.env, NODE_OPTIONS: '' },
+      env: { ...process.env, NODE_OPTIONS: preload },
     });
     this.child.stdin.on('error', () => undefined);
     this.child.stderr.setEncoding('utf8').on('data', (text: string) => (this.errors += text));
@@ -111,6 +118,21 @@ describe('msa', () => {
     expect(await msa.exited).toBe(0);
   });
 
+  it('exits with 2 and says so when a stop hangs', async () => {
+    // Threads that do not end, and a bound that a test can wait for.
+    const hanging = `
+      import { Worker } from 'node:worker_threads';
+      Worker.prototype.terminate = () => new Promise(() => {});
+      const { setTimeout } = globalThis;
+      globalThis.setTimeout = (action, ms, ...rest) => setTimeout(action, ms === 9_000 ? 50 : ms, ...rest);`;
+    const msa = new Msa({ preload: hanging }, ...local, '--no-tls');
+    const client = await RawClient.open(await msa.ready());
+    await client.register('anna');
+    msa.child.kill('SIGTERM');
+    expect(await msa.exited).toBe(2);
+    expect(msa.errors).toContain('the server did not stop in time');
+  });
+
   it('has kept, after kill -9, all that it acknowledged', async () => {
     const msa = new Msa(...local, '--no-tls');
     const client = await RawClient.open(await msa.ready());
@@ -183,13 +205,13 @@ describe('msa does not start', () => {
 
   it('on a port in use', async () => {
     const other = createServer().listen({ host: '127.0.0.1', port: 0 });
+    closers.push(() => other.close());
     await once(other, 'listening');
     const { port } = other.address() as AddressInfo;
     expect(await failure('--host', '127.0.0.1', '--port', String(port), '--json')).toEqual({
       code: 3,
       message: expect.stringContaining(`TCP port ${String(port)} of 127.0.0.1 is in use; stop what uses it`),
     });
-    other.close();
   });
 
   it('in a directory in use', async () => {

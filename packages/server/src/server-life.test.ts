@@ -13,14 +13,17 @@ import { deviceKey, RawClient } from './raw-client.fixture.js';
 let directory: string;
 let running: RunningServer[];
 let clients: RawClient[];
+let closers: (() => void)[];
 
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'parley-life-'));
   running = [];
   clients = [];
+  closers = [];
 });
 
 afterEach(async () => {
+  for (const close of closers) close();
   for (const client of clients) client.socket.destroy();
   for (const server of running) await server.stop();
   rmSync(directory, { recursive: true });
@@ -210,6 +213,7 @@ describe('the UDP port', () => {
     const server = await start();
     expect(server.udp).toEqual(server.control);
     const socket = createSocket('udp4');
+    closers.push(() => socket.close());
     const received: Buffer[] = [];
     socket.on('message', (message) => received.push(message));
     const send = (bytes: Uint8Array) => {
@@ -229,21 +233,20 @@ describe('the UDP port', () => {
     expect(received[0]?.subarray(8, 20)).toEqual(request.subarray(8));
     const port = (received[0]?.readUInt16BE(26) ?? 0) ^ 0x2112;
     expect(port).toBe(socket.address().port);
-    socket.close();
   });
 });
 
 describe('a start', () => {
   it('is refused for a port in use, over TCP or UDP', async () => {
     const tcp = createServer().listen({ host: '127.0.0.1', port: 0 });
+    closers.push(() => tcp.close());
     await once(tcp, 'listening');
     await expect(start({ port: (tcp.address() as AddressInfo).port })).rejects.toEqual(failure('PORT_IN_USE', 3));
-    tcp.close();
     const udp = createSocket('udp4');
+    closers.push(() => udp.close());
     udp.bind({ address: '127.0.0.1', port: 0 });
     await once(udp, 'listening');
     await expect(start({ port: udp.address().port })).rejects.toEqual(failure('PORT_IN_USE', 3));
-    udp.close();
     // Nothing was left open: the directory is free.
     await start();
   });

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,13 +10,16 @@ import { openDatabase } from './sqlite-database.js';
 
 let directory: string;
 let opened: Store[];
+let children: ChildProcess[];
 
 beforeEach(() => {
   directory = join(mkdtempSync(join(tmpdir(), 'parley-store-')), 'data');
   opened = [];
+  children = [];
 });
 
 afterEach(async () => {
+  for (const child of children) child.kill('SIGKILL');
   for (const store of opened) await store.close();
   rmSync(join(directory, '..'), { recursive: true });
 });
@@ -96,6 +99,7 @@ describe('openStore', () => {
     const child = spawn(process.execPath, ['--input-type=module', '--eval', script], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
+    children.push(child);
     let said = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => (said += text));
     await new Promise((resolve) => child.once('close', resolve));
@@ -114,6 +118,7 @@ describe('openStore', () => {
     const child = spawn(process.execPath, ['--input-type=module', '--eval', script], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
+    children.push(child);
     const exited = new Promise((resolve) => child.once('exit', resolve));
     await new Promise((resolve) => child.stdout.once('data', resolve));
     await expect(openStore(directory)).rejects.toEqual(failure('DATA_IN_USE'));

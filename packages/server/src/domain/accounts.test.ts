@@ -82,7 +82,10 @@ describe('register', () => {
     world.passwords.hold();
     const registered = world.messenger.accounts.register(connection, credentials('anna'));
     await Promise.resolve();
+    expect(world.passwords.lastClient?.address).toBe(connection.address);
+    expect(world.passwords.lastClient?.isGone()).toBe(false);
     world.messenger.disconnected(connection);
+    expect(world.passwords.lastClient?.isGone()).toBe(true);
     world.passwords.release();
     await expect(registered).rejects.toEqual(code('NOT_LOGGED_IN'));
     expect(world.messenger.onlineUsers()).toEqual([]);

@@ -7,6 +7,7 @@ import type {
   Clock,
   Connection,
   EnrolledDevice,
+  HashingClient,
   PasswordHasher,
   RandomSource,
   ResumeTokenRepository,
@@ -179,11 +180,13 @@ class MemoryResumeTokens implements ResumeTokenRepository {
 /** Says what it was asked, and lets a test hold a hash back. */
 class FakeHasher implements PasswordHasher {
   readonly verified: [string, string | undefined][] = [];
+  lastClient: HashingClient | undefined;
   outdated = false;
   #held: (() => void)[] = [];
   #holding = false;
 
-  async hash(password: string): Promise<string> {
+  async hash(password: string, client: HashingClient): Promise<string> {
+    this.lastClient = client;
     if (this.#holding) await new Promise<void>((resolve) => this.#held.push(resolve));
     return `${this.outdated ? 'new' : 'hash'}:${password}`;
   }

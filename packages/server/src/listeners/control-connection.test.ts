@@ -16,6 +16,8 @@ let server: Server;
 let client: RawClient;
 let connection: ControlConnection;
 let closed: Promise<void>;
+let accepted: Socket;
+let sendQueues: SendQueues;
 let now: number;
 
 beforeEach(async () => {
@@ -23,12 +25,13 @@ beforeEach(async () => {
   now = 0;
   server = createServer().listen({ host: '127.0.0.1', port: 0 });
   await once(server, 'listening');
-  const accepted = once(server, 'connection') as Promise<[Socket]>;
+  const connected = once(server, 'connection') as Promise<[Socket]>;
   const outgoing = connect({ host: '127.0.0.1', port: (server.address() as AddressInfo).port });
-  const [socket] = await accepted;
+  [accepted] = await connected;
+  sendQueues = new SendQueues(defaultOptions.sendQueuesBytes);
   client = new RawClient(outgoing);
   closed = new Promise((resolve) => {
-    connection = new ControlConnection(socket, {
+    connection = new ControlConnection(accepted, {
       dispatcherFor: (one) =>
         new RequestDispatcher(
           {
@@ -42,7 +45,7 @@ beforeEach(async () => {
       log: silentLog,
       monotonicMs: () => now,
       settings: defaultOptions,
-      sendQueues: new SendQueues(defaultOptions.sendQueuesBytes),
+      sendQueues,
       closed: () => {
         resolve();
       },
@@ -86,6 +89,24 @@ describe('ControlConnection', () => {
     const lines = Math.ceil((defaultOptions.sendQueueBytes * 8) / lineBytes);
     for (let count = 0; count < lines; count += 1) connection.notify('room.left', params);
     return closed;
+  });
+
+  it('counts what the runtime keeps for each line that waits', () => {
+    accepted.cork();
+    for (let bytes = 0; bytes < defaultOptions.sendQueueBytes; bytes += 256) connection.notify('server.ping', {});
+    return closed;
+  });
+
+  it('shares a bound with all other clients', () => {
+    let dropped = false;
+    const greedy = { drop: () => void (dropped = true) };
+    sendQueues.set(greedy, defaultOptions.sendQueuesBytes - 1_000);
+    accepted.cork();
+    connection.notify('server.ping', {});
+    expect(dropped).toBe(false);
+    for (let count = 0; count < 10; count += 1) connection.notify('server.ping', {});
+    expect(dropped).toBe(true);
+    expect(accepted.destroyed).toBe(false);
   });
 
   it.each([

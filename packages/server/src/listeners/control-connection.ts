@@ -103,6 +103,9 @@ export class ControlConnection implements Connection, Reader {
 
   /** Lets go of a client that leaves too much unread. */
   drop(): void {
+    if (this.#state === 'closed') return;
+    this.#state = 'ended';
+    this.#stopTimer();
     this.#parts.log.warn({ address: this.address }, 'a client that does not read was dropped');
     this.#socket.destroy();
   }

@@ -50,6 +50,21 @@ describe('BcryptHasher', () => {
     expect(compareSync(preHash, hash)).toBe(true);
   });
 
+  it('serves a client of another network while a crowd waits', async () => {
+    const hasher = hasherWith(4);
+    const order: string[] = [];
+    const crowd = Array.from({ length: 200 }, (_, host) =>
+      hasher
+        .verify('password', undefined, { ...client, address: `2001:db8::${host.toString(16)}` })
+        .then(() => order.push('crowd')),
+    );
+    const newcomer = hasher.hash('password', client).then(() => order.push('newcomer'));
+    const outcomes = await Promise.allSettled(crowd);
+    await newcomer;
+    expect(outcomes.filter(({ status }) => status === 'rejected').length).toBeGreaterThan(0);
+    expect(order.indexOf('newcomer')).toBeLessThan(order.length / 2);
+  });
+
   it('fits nothing to a missing hash', async () => {
     expect(await hasherWith(4).verify('password', undefined, client)).toEqual({ matches: false, outdated: false });
   });
