@@ -124,7 +124,8 @@ not answered. Try it:
 An error has the JSON-RPC number and message, and in \`data\` the \`code\` of the table below, which is what programs test;
 \`retryAfterMs\` besides where trying again later makes sense. A line that is too long or no UTF-8, and one client too many,
 are answered with \`id\` null, and the connection is closed. After the ${limits.pendingRequests}th request that waits for its answer, further ones
-get \`RATE_LIMITED\`; a client that does not read what it is sent is dropped. Each side sends a \`server.ping\` at the interval
+get \`RATE_LIMITED\`. Lines that are no requests count too: a client that sends more of any kind than all rate classes together
+let through gets a last \`RATE_LIMITED\` with \`id\` null and is cut off. A client that does not read what it is sent is dropped. Each side sends a \`server.ping\` at the interval
 that \`server.hello\` tells; after two intervals of silence the connection is gone.
 
 Anyone may call some requests, strangers (who have not logged in on this connection) some, and users the others. A name is 2
