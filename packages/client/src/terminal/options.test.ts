@@ -72,7 +72,15 @@ describe('parseOptions', () => {
   it('explains itself', () => {
     const { options, out } = parse(['--help']);
     expect(options).toEqual({ exitCode: 0 });
-    for (const word of ['Usage: mca', 'Examples:', 'Exit codes:', '--accept', '--script', 'NO_COLOR']) {
+    for (const word of [
+      'Usage: mca',
+      'Examples:',
+      'Exit codes:',
+      '--accept',
+      '--script',
+      'NO_COLOR',
+      '~/.local/share/parley/',
+    ]) {
       expect(out).toContain(word);
     }
   });

@@ -39,7 +39,8 @@ Exit codes:
   ${String(exitCodes.ours)}  a defect of this program      ${String(exitCodes.undelivered)}  sent, but not confirmed by the other device
   ${String(exitCodes.world)}  server, network or peer       130, 143  ended by SIGINT, SIGTERM
 
-Inside, "help" lists the commands. NO_COLOR is honoured.`;
+Inside, "help" lists the commands. What is no command goes to the open conversation
+at a terminal only; in pipes and scripts, s sends. NO_COLOR and XDG_DATA_HOME are honoured.`;
 
 /**
  * @param argv what follows the program's name
@@ -48,11 +49,19 @@ Inside, "help" lists the commands. NO_COLOR is honoured.`;
 export function parseOptions(argv: readonly string[], ports: OptionPorts): Options | { readonly exitCode: number } {
   const program = new Command('mca')
     .description('Parley: talk directly, device to device.')
-    .argument('[server]', 'host or host:port to connect to at the start')
+    .argument('[server]', 'host or host:port to connect to at the start; in a pipe, when that fails, all ends')
     .option('--json', 'one JSON object a line on standard output, everything else on standard error', false)
     .option('--script <file>', 'run the commands in a file (- is standard input) and stop at the first failure')
-    .option('--home <dir>', 'keep all files of this client in a directory', nonEmpty)
-    .addOption(new Option('--profile <name>', 'use another set of files').argParser(profileName).conflicts('home'))
+    .option(
+      '--home <dir>',
+      'keep all files of this client in this directory (default: ~/.local/share/parley/<profile>)',
+      nonEmpty,
+    )
+    .addOption(
+      new Option('--profile <name>', 'use another set of files (default: default)')
+        .argParser(profileName)
+        .conflicts('home'),
+    )
     .option('--bind <address>', 'bind the UDP socket to an address', nonEmpty)
     .option('--no-tls', 'speak with the server without TLS (loopback, or behind a TLS proxy)')
     .addOption(
