@@ -80,6 +80,7 @@ describe('a profile', () => {
   it('is for its user’s eyes only', () => {
     const profile = new Profile(home, keys);
     profile.pins.checkUser('a:1', 'bob', keyA);
+    profile.pins.flush();
     expect(statSync(home).mode & 0o777).toBe(0o700);
     for (const name of ['device.key', 'pins.json', 'lock']) expect(statSync(join(home, name)).mode & 0o777).toBe(0o600);
     profile.release();

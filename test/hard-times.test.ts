@@ -1,0 +1,302 @@
+/** The client with a server that is slow, forgetful, hostile, or gone at the worst moment. */
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { FakeServer, introductionTo, newId, random, type Behaviour } from './fake-server.js';
+import { withCode, World, type Person } from './world.js';
+
+let world: World;
+let server: FakeServer;
+beforeEach(async () => {
+  world = new World();
+  server = await FakeServer.start();
+});
+afterEach(async () => {
+  await world.close();
+  await server.stop();
+});
+
+async function alice(
+  options: { accept?: 'auto' | 'ask' } = {},
+  settings: { ringMs?: number; pathTimeoutMs?: number; requestTimeoutMs?: number } = {},
+): Promise<Person> {
+  const person = await world.person(
+    'alice',
+    { tls: false, ...options },
+    { pathTimeoutMs: 300, lingerMs: 100, ...settings },
+  );
+  await person.client.connect(server.address);
+  await person.client.login('alice', 'password-1');
+  return person;
+}
+
+function behave(behaviour: Behaviour): void {
+  server.behaviour = { ...server.behaviour, ...behaviour };
+}
+
+async function until(holds: () => boolean, what: string): Promise<void> {
+  const deadline = performance.now() + 10_000;
+  while (!holds()) {
+    if (performance.now() > deadline) throw new Error(`waited in vain for ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+describe('coming back', () => {
+  it('survives that the room is full by now: the room is closed, the login stands, one connection stays', async () => {
+    const person = await alice();
+    await person.client.enter('lab');
+    behave({ 'room.enter': () => ({ error: 'ROOM_FULL' }) });
+    server.cut();
+    await person.next('server', { state: 'lost' });
+    await person.next('server', { state: 'back' });
+    await person.next('room', { room: 'lab', state: 'closed' });
+    expect(person.client.status()).toMatchObject({ user: 'alice', conversation: null });
+    expect(server.open).toHaveLength(1);
+  });
+
+  it('tries anew on a connection of its own when restoring fails', async () => {
+    const person = await alice();
+    await person.client.enter('lab');
+    let refusals = 2;
+    behave({
+      'room.enter': ({ room, id }) =>
+        refusals-- > 0
+          ? { error: 'SERVER_BUSY' }
+          : { room: room as string, id: id as string, owner: 'alice', members: ['alice'], introductions: [] },
+    });
+    server.cut();
+    await person.next('server', { state: 'back' });
+    await until(() => server.open.length === 1, 'the abandoned connections to end');
+    expect(person.client.status()).toMatchObject({ user: 'alice', conversation: { name: 'lab' } });
+    expect(server.paramsOf('account.resume')).toHaveLength(3);
+  });
+
+  it('tells first what it owes, before anything newer', async () => {
+    const person = await alice();
+    await person.client.enter('lab');
+    server.cut();
+    await person.next('server', { state: 'lost' });
+    await person.client.leave();
+    await person.next('server', { state: 'back' });
+    const after = server.requests.slice(server.requests.findIndex(({ method }) => method === 'account.resume') + 1);
+    expect(after[0]).toEqual({ method: 'room.leave', params: { room: 'lab' } });
+    expect(after.some(({ method }) => method === 'room.enter')).toBe(false);
+  });
+
+  it('answers a call that rang before the reply to its resume', async () => {
+    const person = await alice();
+    behave({
+      'account.resume': (_, connection) => {
+        connection.notify('session.incoming', { peer: 'bob' });
+        return { user: 'alice' };
+      },
+      'session.answer': () => ({ introduction: introductionTo('bob', 'responder') }),
+    });
+    server.cut();
+    await person.next('session', { peer: 'bob', state: 'incoming' });
+    await until(() => server.paramsOf('session.answer').length > 0, 'the answer');
+    expect(server.paramsOf('session.answer')).toEqual([{ peer: 'bob', answer: 'accept' }]);
+  });
+
+  it('is given up when the account is used at another device by now', async () => {
+    const person = await alice();
+    behave({ 'account.resume': () => ({ error: 'ALREADY_CONNECTED' }) });
+    server.cut();
+    await person.next('server', { state: 'lost' });
+    await person.next('server', { state: 'lost' });
+    expect(person.client.status()).toMatchObject({ server: null, lostServer: null, user: null });
+    expect(person.notices.join()).toContain('disconnected for good');
+  });
+
+  it('goes on as a stranger when the server no longer knows the login', async () => {
+    const person = await alice();
+    behave({ 'account.resume': () => ({ error: 'TOKEN_INVALID' }) });
+    server.cut();
+    await person.next('server', { state: 'back' });
+    expect(person.client.status()).toMatchObject({ server: server.address, user: null });
+    await person.client.login('alice', 'password-1');
+  });
+});
+
+describe('a call', () => {
+  it('that rings while the server goes for good ends, and its timer does no harm', async () => {
+    const person = await alice({ accept: 'ask' }, { ringMs: 150 });
+    server.latest.notify('session.incoming', { peer: 'bob' });
+    await person.next('session', { peer: 'bob', state: 'incoming' });
+    server.latest.notify('server.replaced', {});
+    await person.next('session', { peer: 'bob', state: 'closed', reason: 'CANCELLED' });
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    await expect(person.client.accept()).rejects.toMatchObject(withCode('NO_CALLER'));
+  });
+
+  it('from the user we are about to call is joined with ours, even while we are still leaving', async () => {
+    const person = await alice();
+    await person.client.enter('lab');
+    let letGo: () => void = () => undefined;
+    behave({
+      'room.leave': () =>
+        new Promise((resolve) => {
+          letGo = () => {
+            resolve({});
+          };
+        }),
+      'session.open': () => ({ introduction: introductionTo('bob') }),
+    });
+    const call = person.client.open('bob');
+    await until(() => server.paramsOf('room.leave').length > 0, 'the leaving');
+    server.latest.notify('session.incoming', { peer: 'bob' });
+    server.latest.notify('session.incoming', { peer: 'carol' });
+    await until(() => server.paramsOf('session.answer').length > 0, 'the answer to carol');
+    letGo();
+    await expect(call).rejects.toMatchObject(withCode('NO_PATH'));
+    expect(server.paramsOf('session.answer')).toEqual([{ peer: 'carol', answer: 'busy' }]);
+  });
+
+  it('that is being taken gives way to what the user does', async () => {
+    const person = await alice({}, { pathTimeoutMs: 60_000 });
+    behave({ 'session.answer': () => ({ introduction: introductionTo('bob', 'responder') }) });
+    server.latest.notify('session.incoming', { peer: 'bob' });
+    await person.next('session', { peer: 'bob', state: 'incoming' });
+    await person.client.enter('lab');
+    await person.next('session', { peer: 'bob', state: 'closed' });
+    expect(server.paramsOf('session.close')).toMatchObject([{ peer: 'bob', reason: 'ended' }]);
+    expect(person.client.status().conversation).toMatchObject({ kind: 'room' });
+  });
+
+  it('that is told twice is one', async () => {
+    const person = await alice({ accept: 'ask' });
+    for (let n = 0; n < 2; n += 1) server.latest.notify('session.incoming', { peer: 'bob' });
+    await person.next('session', { peer: 'bob', state: 'incoming' });
+    behave({ 'session.answer': () => ({ introduction: null }) });
+    await person.client.decline();
+    await until(() => server.paramsOf('session.answer').length > 0, 'the answer');
+    expect(server.paramsOf('session.answer')).toEqual([{ peer: 'bob', answer: 'decline' }]);
+  });
+});
+
+describe('giving up', () => {
+  it('a login leaves no doubt about who is logged in', async () => {
+    const person = await world.person('alice', { tls: false });
+    await person.client.connect(server.address);
+    let reply: () => void = () => undefined;
+    behave({
+      'account.login': () =>
+        new Promise((resolve) => {
+          reply = () => {
+            resolve({ user: 'alice', resumeToken: random(32) });
+          };
+        }),
+    });
+    const stop = new AbortController();
+    const login = person.client.login('alice', 'password-1', { signal: stop.signal });
+    await until(() => server.paramsOf('account.login').length > 0, 'the login');
+    stop.abort();
+    await expect(login).rejects.toMatchObject(withCode('ABORTED'));
+    reply();
+    await until(() => person.client.status().user === 'alice', 'the login to stand');
+    await expect(person.client.login('alice', 'password-1')).rejects.toMatchObject(withCode('ALREADY_LOGGED_IN'));
+  });
+
+  it('an entering takes it back', async () => {
+    const person = await alice();
+    behave({ 'room.enter': () => undefined });
+    const stop = new AbortController();
+    const entering = person.client.enter('lab', { signal: stop.signal });
+    await until(() => server.paramsOf('room.enter').length > 0, 'the entering');
+    stop.abort();
+    await expect(entering).rejects.toMatchObject(withCode('ABORTED'));
+    await until(() => server.paramsOf('room.leave').length > 0, 'the leaving');
+  });
+
+  it('closing ends whatever is under way, twice as well as once', async () => {
+    const person = await alice();
+    behave({ 'session.open': () => undefined });
+    const call = person.client.open('bob');
+    await until(() => server.paramsOf('session.open').length > 0, 'the call');
+    const closing = [person.client.close(), person.client.close()];
+    await expect(call).rejects.toMatchObject(withCode('ABORTED'));
+    await Promise.all(closing);
+    expect(server.paramsOf('session.close')).toEqual([{ peer: 'bob', id: null, reason: 'ended' }]);
+    // The profile is free again.
+    await world.person('alice', { tls: false });
+  });
+
+  it('an open conversation is not left for a user who cannot be called', async () => {
+    const person = await alice();
+    await person.client.enter('lab');
+    behave({
+      'user.find': ({ name }) =>
+        name === 'nobody' ? { error: 'UNKNOWN_USER' } : { name: name as string, online: false },
+    });
+    await expect(person.client.open('nobody')).rejects.toMatchObject(withCode('UNKNOWN_USER'));
+    await expect(person.client.open('carol')).rejects.toMatchObject(withCode('USER_OFFLINE'));
+    server.cut();
+    await person.next('server', { state: 'lost' });
+    await expect(person.client.open('bob')).rejects.toMatchObject(withCode('SERVER_LOST'));
+    expect(person.client.status().conversation).toMatchObject({ name: 'lab' });
+  });
+});
+
+describe('a server that lies', () => {
+  it.each<[string, Behaviour, string]>([
+    [
+      'another version',
+      { 'server.hello': () => ({ protocol: 99, agent: 'x', stunPort: 9, pingIntervalMs: 1000 }) },
+      'VERSION_UNSUPPORTED',
+    ],
+    [
+      'pings without end',
+      { 'server.hello': () => ({ protocol: 1, agent: 'x', stunPort: 9, pingIntervalMs: 0 }) },
+      'INTERNAL',
+    ],
+    ['somebody else’s login', { 'account.login': () => ({ user: 'eve', resumeToken: random(32) }) }, 'INTERNAL'],
+  ])('with %s is refused', async (_, behaviour, code) => {
+    behave(behaviour);
+    await expect(alice()).rejects.toMatchObject(withCode(code));
+  });
+
+  it('with another peer, another room, or lists without end is not believed', async () => {
+    const person = await alice();
+    behave({
+      'session.open': () => ({ introduction: introductionTo('eve') }),
+      'room.enter': () => ({ room: 'trap', id: newId(), owner: 'eve', members: [], introductions: [] }),
+      'user.list': () => ({ users: [{ name: 'bob', online: true }], next: 'bob' }),
+    });
+    const { client } = person;
+    for (const attempt of [() => client.open('bob'), () => client.enter('lab'), () => client.users()]) {
+      await expect(attempt()).rejects.toMatchObject(withCode('INTERNAL'));
+    }
+    expect(person.client.status().conversation).toBeNull();
+  });
+
+  it('with a storm of events does not bring the client down', async () => {
+    const person = await alice();
+    await person.client.enter('lab');
+    const line = `${JSON.stringify({ jsonrpc: '2.0', method: 'server.ping', params: {} })}\n`;
+    server.latest.socket.write(line.repeat(300_000));
+    for (let n = 0; n < 2000; n += 1) {
+      const user = `user${String(n)}`;
+      server.latest.notify('room.joined', { room: 'lab', user, introduction: null });
+    }
+    server.latest.notify('room.joined', { room: 'lab', user: 'alice', introduction: null });
+    server.latest.notify('room.left', { room: 'lab', user: 'user0', reason: 'left' });
+    await person.next('room', { state: 'left', user: 'user0' });
+    const joined = person.unseen.filter((event) => event.event === 'room' && event.state === 'joined');
+    // A room holds 256 at most.
+    expect(joined).toHaveLength(256);
+  });
+
+  it('with broken lines is left', async () => {
+    const person = await alice();
+    for (const bytes of [
+      'nonsense\n',
+      '{"jsonrpc":"2.0","method":"room.left","params":{"room":7}}\n',
+      Buffer.from([0xff, 0x0a]),
+    ]) {
+      server.latest.socket.write(bytes);
+      await person.next('server', { state: 'lost' });
+      await person.next('server', { state: 'back' });
+    }
+    server.latest.socket.write(Buffer.alloc(1_100_000, 'x'));
+    await person.next('server', { state: 'lost' });
+  });
+});
