@@ -61,6 +61,11 @@ describe('requests', () => {
     expect(codeOf(() => parseRequest(line))).toBe(code);
   });
 
+  it('of any width are looked through', () => {
+    const wide = `{"jsonrpc":"2.0","id":1,"method":"x","params":{"a":[${'1,'.repeat(300_000)}"\\u0041"]}}`;
+    expect(codeOf(() => parseRequest(wide))).toBe('fine');
+  });
+
   it('that are refused can still be blamed by their id', () => {
     expect(requestIdOf('{"id":7,"method":null}')).toBe(7);
     expect(requestIdOf('{"id":{}}')).toBeNull();

@@ -120,7 +120,8 @@ function hasProtoKey(root: unknown): boolean {
     const value = pending.pop();
     if (typeof value !== 'object' || value === null) continue;
     if (Object.hasOwn(value, '__proto__')) return true;
-    pending.push(...(Object.values(value) as unknown[]));
+    // Not spread: a call takes only so many arguments.
+    for (const inner of Object.values(value) as unknown[]) pending.push(inner);
   }
   return false;
 }

@@ -8,7 +8,8 @@ export type DecodedLine = { readonly line: string } | { readonly problem: 'too-l
 export class LineDecoder {
   readonly #maxBytes: number;
   readonly #utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-  #held: Uint8Array[] = [];
+  /** The line begun so far, copied: the caller may reuse its buffer, and small pieces cost no more than their bytes. */
+  #held = new Uint8Array(0);
   #heldBytes = 0;
   #skipping = false;
 
@@ -25,57 +26,58 @@ export class LineDecoder {
     while (start < bytes.length) {
       const end = bytes.indexOf(0x0a, start);
       const piece = bytes.subarray(start, end === -1 ? bytes.length : end);
-      if (!this.#skipping) {
-        // One byte more than allowed may be the CR of the line's end.
-        if (this.#heldBytes + piece.length > this.#maxBytes + 1) {
-          this.#drop();
-          this.#skipping = true;
-          yield { problem: 'too-long' };
-        } else if (piece.length > 0) {
-          // Copied, for the caller may reuse its buffer.
-          this.#held.push(end === -1 ? piece.slice() : piece);
-          this.#heldBytes += piece.length;
-        }
+      // One byte more than allowed may be the CR of the line's end.
+      if (!this.#skipping && this.#heldBytes + piece.length > this.#maxBytes + 1) {
+        this.#forget();
+        this.#skipping = true;
+        yield { problem: 'too-long' };
       }
-      if (end === -1) return;
+      if (end === -1) {
+        if (!this.#skipping) this.#hold(piece);
+        return;
+      }
       if (this.#skipping) this.#skipping = false;
-      else yield this.#take();
+      else yield this.#complete(piece);
       start = end + 1;
     }
   }
 
   /** At the end of the stream: what came after the last line end, if anything. */
   *end(): Generator<DecodedLine> {
-    if (this.#heldBytes > 0) yield this.#take();
+    if (this.#heldBytes > 0) yield this.#complete(new Uint8Array(0));
     this.#skipping = false;
   }
 
-  #take(): DecodedLine {
-    const line = joined(this.#held, this.#heldBytes);
-    this.#drop();
+  #hold(piece: Uint8Array): void {
+    const needed = this.#heldBytes + piece.length;
+    if (needed > this.#held.length) {
+      const grown = new Uint8Array(Math.min(Math.max(needed, this.#held.length * 2), this.#maxBytes + 1));
+      grown.set(this.#held.subarray(0, this.#heldBytes));
+      this.#held = grown;
+    }
+    this.#held.set(piece, this.#heldBytes);
+    this.#heldBytes = needed;
+  }
+
+  #complete(piece: Uint8Array): DecodedLine {
+    let line = piece;
+    if (this.#heldBytes > 0) {
+      this.#hold(piece);
+      line = this.#held.subarray(0, this.#heldBytes);
+    }
     const length = line.at(-1) === 0x0d ? line.length - 1 : line.length;
-    if (length > this.#maxBytes) return { problem: 'too-long' };
     try {
+      if (length > this.#maxBytes) return { problem: 'too-long' };
       return { line: this.#utf8.decode(line.subarray(0, length)) };
     } catch {
       return { problem: 'not-utf8' };
+    } finally {
+      this.#forget();
     }
   }
 
-  #drop(): void {
-    this.#held = [];
+  #forget(): void {
+    this.#held = new Uint8Array(0);
     this.#heldBytes = 0;
   }
-}
-
-function joined(pieces: readonly Uint8Array[], length: number): Uint8Array {
-  const [first] = pieces;
-  if (pieces.length === 1 && first) return first;
-  const whole = new Uint8Array(length);
-  let at = 0;
-  for (const piece of pieces) {
-    whole.set(piece, at);
-    at += piece.length;
-  }
-  return whole;
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { gatherCandidates } from './candidates.js';
+import { gatherCandidates, reachableCandidates } from './candidates.js';
 
 const interfaces = [
   { address: '127.0.0.1', internal: true },
@@ -51,5 +51,39 @@ describe('candidates', () => {
     const found = gatherCandidates({ interfaces: many, bound: { address: '0.0.0.0', port: 9 }, reflexive, most: 4 });
     expect(found).toHaveLength(4);
     expect(found.at(-1)).toEqual({ kind: 'reflexive', ...reflexive });
+  });
+});
+
+describe('candidates of somebody else', () => {
+  const at = (address: string, port = 9) => ({ address, port });
+
+  it('are taken once each', () => {
+    const given = [
+      at('192.0.2.1'),
+      at('192.0.2.1'),
+      at('192.0.2.1', 10),
+      at('2001:db8::1'),
+      at('2001:DB8:0::1'),
+      at('127.0.0.1'),
+      at('::1'),
+    ];
+    expect(reachableCandidates(given)).toEqual([given[0], given[2], given[3], given[5], given[6]]);
+  });
+
+  it.each([
+    '0.0.0.0',
+    '0.1.2.3',
+    '224.0.0.1',
+    '239.255.255.250',
+    '240.0.0.1',
+    '255.255.255.255',
+    '::',
+    'ff02::1',
+    '::ffff:127.0.0.1',
+    '::127.0.0.1',
+    'example.org',
+    '',
+  ])('%s is not sent to', (address) => {
+    expect(reachableCandidates([at(address)])).toEqual([]);
   });
 });

@@ -1,4 +1,4 @@
-import { parseIp, type Address } from './stun-message.js';
+import { formatIp, parseIp, type Address } from './stun-message.js';
 
 /** One address of a network interface, as the operating system lists it. */
 export interface InterfaceAddress {
@@ -39,6 +39,32 @@ export function gatherCandidates({ interfaces, bound, reflexive, most }: GatherI
     return hosts.slice(0, most);
   }
   return [...hosts.slice(0, most - 1), { kind: 'reflexive', ...reflexive }];
+}
+
+/**
+ * Of the addresses that somebody else says it has, those that a datagram may be sent to: one host each, and each once.
+ * Multicast, broadcast and unspecified addresses would reach others, or ourselves; an IPv4 address in IPv6 form would
+ * pass for something else.
+ */
+export function reachableCandidates<A extends Address>(candidates: readonly A[]): A[] {
+  const seen = new Set<string>();
+  return candidates.filter(({ address, port }) => {
+    const ip = parseIp(address);
+    const key = ip && `${formatIp(ip)} ${String(port)}`;
+    if (!key || !isOneHost(ip) || port < 1 || port > 65_535 || seen.has(key)) return false;
+    seen.add(key);
+    return true;
+  });
+}
+
+function isOneHost(ip: Uint8Array): boolean {
+  const [first = 0] = ip;
+  // RFC 1122, section 3.2.1.3: 0/8 is "this host", 224/4 multicast, 240/4 reserved and broadcast.
+  if (ip.length === 4) return first !== 0 && first < 224;
+  const isLow = ip.subarray(0, 10).every((byte) => byte === 0);
+  const isLoopback = isLow && ip.subarray(10, 15).every((byte) => byte === 0) && ip[15] === 1;
+  // RFC 4291: ff00::/8 is multicast; ::/80 holds the unspecified address and IPv4 in IPv6 form.
+  return first !== 0xff && (!isLow || isLoopback);
 }
 
 function familyOf(address: string): 4 | 6 | undefined {

@@ -133,9 +133,10 @@ export class ControlConnection {
   }
 
   async #greet(address: ServerAddress, signal: AbortSignal | undefined): Promise<void> {
+    let hello: Result<'server.hello'>;
     try {
       const params = { protocol: protocolVersion, agent: this.#options.agent };
-      this.#hello = await this.call('server.hello', params, { ...(signal ? { signal } : {}) });
+      hello = await this.call('server.hello', params, { ...(signal ? { signal } : {}) });
     } catch (error) {
       if (!(error instanceof ParleyError) || !['TIMEOUT', 'SERVER_LOST'].includes(error.code)) throw error;
       const hint = this.#options.tls ? '' : '; does it want TLS?';
@@ -143,8 +144,10 @@ export class ControlConnection {
         cause: error,
       });
     }
-    if (this.#hello.protocol !== protocolVersion) throw new ParleyError('VERSION_UNSUPPORTED');
-    const intervalMs = this.#options.settings.pingIntervalMs ?? this.#hello.pingIntervalMs;
+    if (hello.protocol !== protocolVersion) throw new ParleyError('VERSION_UNSUPPORTED');
+    // From here on its end is a loss.
+    this.#hello = hello;
+    const intervalMs = this.#options.settings.pingIntervalMs ?? hello.pingIntervalMs;
     this.#pings = setInterval(() => {
       this.#ping(intervalMs);
     }, intervalMs);

@@ -12,6 +12,7 @@ import {
   type Introduction,
   type MessageRecord,
 } from '@parley/protocol';
+import { reachableCandidates } from '@parley/rendezvous';
 import { TransportError, type Introduction as TransportIntroduction, type LinkEnd } from '@parley/transport';
 import type { CallOptions, ClientEvent, Notice } from './api.js';
 import { IncomingChain, OutgoingChain } from './message-chain.js';
@@ -21,6 +22,9 @@ import { orAborted, Turnstile, within } from './waits.js';
 
 /** What may be on its way to one device before `send` waits. */
 const unconfirmedBytesLimit = 1024 * 1024;
+
+/** So many malformed frames of one device, and it is talked with no more. */
+const malformedLimit = 20;
 
 export interface ConversationOptions {
   /** Names the session or the room's opening, in hexadecimal. */
@@ -40,6 +44,8 @@ interface Member {
   /** Undefined when it cannot be talked with. */
   link: PeerLink | undefined;
   readonly unconfirmed: Unconfirmed;
+  /** Frames that could not be understood. */
+  malformed: number;
 }
 
 const sha256 = (bytes: Uint8Array): Uint8Array => createHash('sha256').update(bytes).digest();
@@ -84,7 +90,7 @@ export class Conversation {
   /** A member that no link can be made to, for now. What is sent to it fails. */
   addUnlinked(peer: string): void {
     this.removeMember(peer);
-    this.#members.set(peer, { name: peer, link: undefined, unconfirmed: new Unconfirmed() });
+    this.#members.set(peer, { name: peer, link: undefined, unconfirmed: new Unconfirmed(), malformed: 0 });
   }
 
   /**
@@ -96,7 +102,7 @@ export class Conversation {
     const { peer } = introduction;
     if (this.#isEnded) return Promise.reject(new ParleyError('NO_CONVERSATION'));
     this.removeMember(peer);
-    const member: Member = { name: peer, link: undefined, unconfirmed: new Unconfirmed() };
+    const member: Member = { name: peer, link: undefined, unconfirmed: new Unconfirmed(), malformed: 0 };
     this.#members.set(peer, member);
     return new Promise((resolve, reject) => {
       try {
@@ -204,7 +210,12 @@ export class Conversation {
       }
     } catch (error) {
       if (!(error instanceof MalformedError)) throw error;
-      this.#warn(`${member.name} sent something malformed (${error.message}); it was dropped`);
+      member.malformed += 1;
+      if (member.malformed === 1)
+        this.#warn(`${member.name} sent something malformed (${error.message}); it was dropped`);
+      if (member.malformed !== malformedLimit) return;
+      this.#warn(`${member.name} sends nothing else; the connection is closed`);
+      void member.link?.close();
     }
   }
 
@@ -309,6 +320,6 @@ function forTransport({ id, deviceKey, psk, role, candidates }: Introduction): T
     peerKey: Buffer.from(deviceKey, 'base64'),
     psk: Buffer.from(psk, 'base64'),
     role,
-    candidates,
+    candidates: reachableCandidates(candidates),
   };
 }

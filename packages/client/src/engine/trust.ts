@@ -10,7 +10,7 @@ export class Trust {
   readonly #pins: Pins;
   readonly #notice: (notice: Notice) => void;
   /** Changed keys that were refused, by what `trust` is to be called with. */
-  readonly #refused = new Map<string, { fingerprint: string; accept(): void }>();
+  readonly #refused = new Map<string, { fingerprint: string; isAmbiguous: boolean; accept(): void }>();
 
   constructor(pins: Pins, notice: (notice: Notice) => void) {
     this.#pins = pins;
@@ -27,8 +27,10 @@ export class Trust {
         this.#notice({ level: 'info', text: `first contact with ${peer}; the key of this device: ${fingerprint}` });
         return;
       case 'changed': {
+        const before = this.#refused.get(peer);
         this.#refused.set(peer, {
           fingerprint,
+          isAmbiguous: before !== undefined && (before.isAmbiguous || before.fingerprint !== fingerprint),
           accept: () => {
             this.#pins.pinUser(server, peer, deviceKey);
           },
@@ -44,6 +46,7 @@ export class Trust {
     const { address, fingerprint } = error;
     this.#refused.set(address.text, {
       fingerprint,
+      isAmbiguous: false,
       accept: () => {
         this.#pins.pinServer(address.text, fingerprint);
       },
@@ -55,8 +58,13 @@ export class Trust {
     const key = /[.:]/.test(subject) ? parseServerAddress(subject).text : subject;
     const refused = this.#refused.get(key);
     if (!refused) throw new ParleyError('NOTHING_TO_TRUST', `no changed key of ${subject} was refused`);
-    refused.accept();
     this.#refused.delete(key);
+    // What the user compared may not be what would be trusted.
+    if (refused.isAmbiguous) {
+      const text = `${subject} has shown several keys; open a session again, compare the one it shows then, and trust that`;
+      throw new ParleyError('KEY_CHANGED', text);
+    }
+    refused.accept();
     return { trusted: key, fingerprint: refused.fingerprint };
   }
 }
