@@ -55,10 +55,12 @@ async function type(text) {
 
 try {
   await shows('create an account');
-  await type('\u001b[B\r');
+  await type('\r');
   await shows('Name:');
   await type('alice\r');
   await shows('Password:');
+  await type('the password of alice\r');
+  await shows('Password again:');
   await type('the password of alice\r');
   await shows('alice>');
   await type('lu\r');

@@ -9,7 +9,6 @@ export const keys = {
   enter: '\r',
   left: '\u001b[D',
   up: '\u001b[A',
-  down: '\u001b[B',
   tab: '\t',
   ctrlC: '\u0003',
   ctrlD: '\u0004',

@@ -25,11 +25,16 @@ function start(home: string, options: readonly string[] = [], env: Record<string
 /** Answers the questions at the start, as a new user or one who comes back. */
 async function answer(screen: Screen, as: 'new' | 'known'): Promise<void> {
   await screen.shows('create an account');
-  screen.type(as === 'new' ? `${keys.down}${keys.enter}` : keys.enter);
+  // What is likelier stands first.
+  screen.type(keys.enter);
   await screen.shows('Name:');
   screen.type(`alice${keys.enter}`);
   await screen.shows('Password:');
   screen.type(`${password}${keys.enter}`);
+  if (as === 'new') {
+    await screen.shows('Password again:');
+    screen.type(`${password}${keys.enter}`);
+  }
   await screen.until(() => screen.cursor.line.startsWith('alice>'), 'the prompt');
 }
 
