@@ -62,8 +62,9 @@ async function build(options: ServerOptions, closers: Closer[]): Promise<Running
   closers.push(() => store.close());
   const background = new BackgroundWork(log);
   closers.push(() => background.idle());
-  const accountsExist = (await store.accounts.namesAfter(undefined, 1)).length > 0;
-  const passwords = new BcryptHasher(loadPepper(dataDirectory, accountsExist), options.bcryptCost);
+  const hasAccounts = (await store.accounts.namesAfter(undefined, 1)).length > 0;
+  const pepper = loadPepper(dataDirectory, { isNew: store.isNew, hasAccounts });
+  const passwords = new BcryptHasher(pepper, options.bcryptCost);
   closers.push(() => passwords.close());
   const certificate = options.tls ? await loadCertificate(dataDirectory) : null;
 

@@ -275,6 +275,18 @@ describe('a start', () => {
     await expect(start()).rejects.toEqual(failure('DATA_CORRUPT', 2));
   });
 
+  it('is refused when the database that the pepper belongs to is missing or empty', async () => {
+    const server = await start();
+    const client = await open(server);
+    await client.register('anna');
+    await server.stop();
+    const files = readdirSync(directory).filter((name) => name.startsWith('parley.db'));
+    for (const name of files) unlinkSync(join(directory, name));
+    await expect(start()).rejects.toEqual(failure('DATA_CORRUPT', 2));
+    writeFileSync(join(directory, 'parley.db'), '');
+    await expect(start()).rejects.toEqual(failure('DATA_CORRUPT', 2));
+  });
+
   it('listens on all interfaces unless told otherwise', async () => {
     const server = await start({ host: undefined });
     expect(['::', '0.0.0.0']).toContain(server.control.host);

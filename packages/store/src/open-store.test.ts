@@ -144,6 +144,27 @@ describe('openStore', () => {
     await expect(openStore(directory)).rejects.toEqual(failure('DATA_CORRUPT'));
   });
 
+  it('refuses a database with a flipped byte in an index, which would give a name away', async () => {
+    const store = await open();
+    expect(store.isNew).toBe(true);
+    await store.accounts.insert({ ...anna, name: 'zebra-in-the-index' });
+    await closeAll();
+    const path = join(directory, 'parley.db');
+    const database = new Database(path);
+    database.pragma('wal_checkpoint(TRUNCATE)');
+    const { rootpage } = database
+      .prepare("SELECT rootpage FROM sqlite_schema WHERE type = 'index' AND tbl_name = 'account'")
+      .get() as { rootpage: number };
+    const pageBytes = database.pragma('page_size', { simple: true }) as number;
+    database.close();
+    const bytes = readFileSync(path);
+    const at = bytes.indexOf('zebra', (rootpage - 1) * pageBytes);
+    expect(at).toBeLessThan(rootpage * pageBytes);
+    bytes[at] = (bytes[at] ?? 0) ^ 1;
+    writeFileSync(path, bytes);
+    await expect(openStore(directory)).rejects.toEqual(failure('DATA_CORRUPT'));
+  });
+
   it('refuses a database with flipped bytes', async () => {
     const store = await open();
     for (let index = 0; index < 2_000; index += 1) {

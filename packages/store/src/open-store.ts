@@ -10,6 +10,8 @@ import { DamagedDatabase, openDatabase } from './sqlite-database.js';
 import { isSqliteError, StoreError } from './store-error.js';
 
 export interface Store {
+  /** There was no database, or an empty one. */
+  readonly isNew: boolean;
   readonly accounts: AccountRepository;
   readonly rooms: RoomRepository;
   readonly resumeTokens: ResumeTokenRepository;
@@ -30,13 +32,15 @@ export async function openStore(directory: string): Promise<Store> {
   try {
     const database = openFile(directory, () => openDatabase(join(directory, databaseFile)));
     const db = new Kysely<Schema>({ dialect: new SqliteDialect({ database }) });
+    let isNew: boolean;
     try {
-      await migrate(db, directory);
+      isNew = await migrate(db, directory);
     } catch (error) {
       await db.destroy();
       throw error;
     }
     return {
+      isNew,
       accounts: accountRepository(db),
       rooms: roomRepository(db),
       resumeTokens: resumeTokenRepository(db),
@@ -66,7 +70,8 @@ function makeMissing(directory: string): void {
   mkdirSync(directory, { mode: 0o700 });
 }
 
-async function migrate(db: Kysely<Schema>, directory: string): Promise<void> {
+/** @returns whether the database was empty */
+async function migrate(db: Kysely<Schema>, directory: string): Promise<boolean> {
   const migrator = new Migrator({ db, provider: migrationProvider });
   const executed = await executedMigrations(db);
   if (executed.some((name) => !migrationNames.has(name))) {
@@ -74,6 +79,7 @@ async function migrate(db: Kysely<Schema>, directory: string): Promise<void> {
   }
   const { error } = await migrator.migrateToLatest();
   if (error !== undefined) throw damaged(directory, reasonOf(error), error);
+  return executed.length === 0;
 }
 
 async function executedMigrations(db: Kysely<Schema>): Promise<string[]> {

@@ -24,7 +24,7 @@ export class Trust {
       case 'pinned':
         return;
       case 'first':
-        this.#notice({ level: 'info', text: `first contact with ${peer}; the key of this device: ${fingerprint}` });
+        this.#notice({ level: 'info', text: `first contact with ${peer}, whose key is ${fingerprint}` });
         return;
       case 'changed': {
         const before = this.#refused.get(peer);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { ClientEvent } from '../engine/api.js';
-import { backlogEvents, EventBacklog, type AwaitedEvent } from './event-backlog.js';
+import { backlogEvents, backlogTextCharacters, EventBacklog, type AwaitedEvent } from './event-backlog.js';
 import { ManualTimer, settled } from './fake-client.fixture.js';
 
 function message(seq: number, fields: Partial<ClientEvent & { event: 'message' }> = {}): ClientEvent {
@@ -27,6 +27,21 @@ describe('EventBacklog', () => {
     expect(await wait(awaited('session', ['peer', 'bob']))).toBe(opened);
     expect(await wait(awaited('message'))).toEqual(message(1));
     expect(await wait(awaited('message'))).toEqual(message(2));
+  });
+
+  it('drops the oldest when the texts grow too large together', async () => {
+    const { backlog, timer, wait } = setUp();
+    const text = 'x'.repeat(backlogTextCharacters / 4);
+    for (let seq = 1; seq <= 5; seq += 1) backlog.add(message(seq, { text }));
+    const gone = wait(awaited('message', ['seq', '1']));
+    gone.catch(() => undefined);
+    await settled();
+    timer.advance(5_000);
+    await expect(gone).rejects.toMatchObject({ code: 'TIMEOUT' });
+    expect(await wait(awaited('message'))).toMatchObject({ seq: 2 });
+    // What was taken makes room.
+    backlog.add(message(6, { text }));
+    expect(await wait(awaited('message'))).toMatchObject({ seq: 3 });
   });
 
   it('compares values as texts; a field that is not there fits nothing', async () => {

@@ -32,9 +32,13 @@ interface Waiter {
   readonly take: (event: ClientEvent) => void;
 }
 
-/** The newest 10,000 events that nobody has waited for yet; older ones are dropped. */
+/** Of all texts together: a peer that talks on to a script that does not listen must not fill the memory. */
+export const backlogTextCharacters = 8 * 1024 * 1024;
+
+/** The newest 10,000 events (and 8 Mi characters) that nobody has waited for yet; older ones are dropped. */
 export class EventBacklog {
   #events: ClientEvent[] = [];
+  #textCharacters = 0;
   #last: ClientEvent | undefined;
   #waiter: Waiter | undefined;
 
@@ -45,7 +49,11 @@ export class EventBacklog {
       return;
     }
     this.#events.push(event);
-    if (this.#events.length > backlogEvents) this.#events.shift();
+    this.#textCharacters += textCharacters(event);
+    while (this.#events.length > backlogEvents || this.#textCharacters > backlogTextCharacters) {
+      const dropped = this.#events.shift();
+      if (dropped) this.#textCharacters -= textCharacters(dropped);
+    }
   }
 
   /**
@@ -55,7 +63,10 @@ export class EventBacklog {
   wait(awaited: AwaitedEvent, timeoutMs: number, timer: Timer, signal: AbortSignal): Promise<ClientEvent> {
     const index = this.#events.findIndex((event) => matches(event, awaited));
     const [held] = index === -1 ? [] : this.#events.splice(index, 1);
-    if (held) return Promise.resolve(held);
+    if (held) {
+      this.#textCharacters -= textCharacters(held);
+      return Promise.resolve(held);
+    }
     return new Promise((resolve, reject) => {
       const settle = (): void => {
         cancel();
@@ -98,4 +109,8 @@ function matches(event: ClientEvent, { kind, fields }: AwaitedEvent): boolean {
 function describe(event: ClientEvent): string {
   const fields = Object.entries(event).filter(([name]) => name !== 'event');
   return [event.event, ...fields.map(([name, value]) => `${name}=${String(value).slice(0, 100)}`)].join(' ');
+}
+
+function textCharacters(event: ClientEvent): number {
+  return event.event === 'message' ? event.text.length : 0;
 }

@@ -1,7 +1,12 @@
 import type { Writable } from 'node:stream';
 
 /** What may wait for a reader that is slower than the events; beyond that it is given up. */
-const maxWaitingBytes = 64 * 1024 * 1024;
+const maxWaitingBytes = 16 * 1024 * 1024;
+
+/** The reader of a stream is so much slower than what is to be said that it was given up. */
+export class SlowReaderError extends Error {
+  override readonly name = 'SlowReaderError';
+}
 
 /** A stream of lines that may be slow to take them, or go away. */
 export class Output {
@@ -24,7 +29,7 @@ export class Output {
     if (this.#broken) return;
     this.#stream.write(`${text}\n`);
     if (this.#stream.writableLength > this.#maxWaitingBytes) {
-      this.#breakOff(new Error(`nobody reads: ${String(this.#stream.writableLength)} bytes wait`));
+      this.#breakOff(new SlowReaderError(`nobody reads: ${String(this.#stream.writableLength)} bytes wait`));
     }
   }
 

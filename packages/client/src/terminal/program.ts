@@ -13,7 +13,7 @@ import { JsonReporter } from './json-reporter.js';
 import type { KeySource } from './keyboard.js';
 import { linesBefore, linesOf, type SourceLine } from './line-source.js';
 import { parseOptions, type Options } from './options.js';
-import { Output } from './output.js';
+import { Output, SlowReaderError } from './output.js';
 import { PlainReporter } from './plain-reporter.js';
 import type { Questions } from './questions.js';
 import type { Reporter } from './reporter.js';
@@ -65,12 +65,15 @@ export async function runProgram(ports: ProgramPorts): Promise<number> {
     signalled ??= signal;
     stop.abort();
   });
-  // Nobody reads any more: the program has no more to do, and nobody to tell.
-  const endQuietly = (): void => {
+  // Nobody reads any more: the program has no more to do. A reader that went away is told nothing; one that is too
+  // slow has lost something, and must learn of it.
+  let tooSlow: Error | undefined;
+  const end = (error: Error): void => {
+    if (error instanceof SlowReaderError) tooSlow = error;
     stop.abort();
   };
-  const err = new Output(stderr, endQuietly);
-  const out = new Output(stdout, endQuietly);
+  const err = new Output(stderr, end);
+  const out = new Output(stdout, end);
   let exitCode: number;
   try {
     exitCode = await runWithClient(options, ports, { out, err }, stop.signal);
@@ -78,6 +81,10 @@ export async function runProgram(ports: ProgramPorts): Promise<number> {
     const error = asParleyError(thrown);
     err.line(errorLine(error));
     exitCode = exitCodeOf(error.code);
+  }
+  if (tooSlow) {
+    err.line(`error: standard output is not read (${tooSlow.message})`);
+    exitCode = exitCodes.world;
   }
   await within(ports.timer, flushTimeoutMs, Promise.all([out.flushed(), err.flushed()]));
   return signalled === undefined ? exitCode : signalExitCodes[signalled];
