@@ -2,7 +2,10 @@
 import { createClient } from '@parley/client';
 
 const [server = 'localhost', name = 'echo', password = ''] = process.argv.slice(2);
-process.on('uncaughtException', ({ message }) => process.exit(console.error(message) ?? 1));
+process.on('uncaughtException', ({ message }) => {
+  console.error(message);
+  process.exit(1);
+});
 const bot = await createClient({ home: `./.${name}-bot-home` });
 process.once('SIGTERM', () => void bot.close());
 await bot.connect(server);

@@ -1,7 +1,9 @@
 /** The server introduces people and hears nothing: all bytes it reads and writes, and all it keeps, are looked at. */
 import { randomBytes } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
-import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import type { Socket } from 'node:dgram';
+import { connect, createServer, type AddressInfo, type Server, type Socket as TcpSocket } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { World, type Person } from './world.js';
@@ -9,7 +11,7 @@ import { World, type Person } from './world.js';
 /** Sits before the server as its only way in, and keeps every byte of both directions. */
 class Tap {
   readonly #server: Server;
-  readonly #sockets = new Set<Socket>();
+  readonly #sockets = new Set<TcpSocket>();
   readonly #chunks: Buffer[] = [];
 
   private constructor(port: number) {
@@ -52,10 +54,31 @@ class Tap {
 
 let world: World;
 let tap: Tap;
+/** What came and went through the server's UDP socket. */
+const datagrams: Buffer[] = [];
+
+function tapUdp(socket: Socket): void {
+  socket.on('message', (bytes) => datagrams.push(bytes));
+  const send = socket.send.bind(socket) as (...args: unknown[]) => void;
+  Object.assign(socket, {
+    send: (bytes: Uint8Array, ...rest: unknown[]) => {
+      datagrams.push(Buffer.from(bytes));
+      send(bytes, ...rest);
+    },
+  });
+}
+
 beforeEach(async () => {
   world = new World();
+  datagrams.length = 0;
+  const onSocket = (message: unknown): void => {
+    tapUdp((message as { socket: Socket }).socket);
+  };
+  // Node tells of every UDP socket that is made: here the server's alone.
+  subscribe('udp.socket', onSocket);
   // Without TLS, so that the tap reads what the server reads.
   await world.startServer({ tls: false });
+  unsubscribe('udp.socket', onSocket);
   tap = await Tap.before(world.server.control.port);
 });
 afterEach(async () => {
@@ -100,8 +123,9 @@ describe('what the server reads, writes and keeps', () => {
     for (const person of [alice, bob]) await person.next('room', { user: 'carol' });
     await carol.say(`to all: ${secret}`, 'alice', 'bob');
 
-    const seen = [tap.bytes, ...keptFiles(join(world.folder, 'server'))];
-    // The tap does see what goes through the server.
+    const seen = [tap.bytes, Buffer.concat(datagrams), ...keptFiles(join(world.folder, 'server'))];
+    // The taps do see what goes through the server: who calls whom, and a question and an answer of STUN for each.
+    expect(datagrams.length).toBeGreaterThanOrEqual(6);
     expect(seen.some((bytes) => bytes.includes('"peer":"bob"'))).toBe(true);
     for (const disguise of disguises(secret)) expect(seen.some((bytes) => bytes.includes(disguise))).toBe(false);
   });
@@ -110,12 +134,13 @@ describe('what the server reads, writes and keeps', () => {
     const [alice, bob] = [await member('alice'), await member('bob')];
     await alice.client.open('bob');
     await bob.next('session', { state: 'opened' });
-    const before = tap.bytes.length;
+    const bytes = (): number => tap.bytes.length + Buffer.concat(datagrams).length;
+    const before = bytes();
     const text = randomBytes(6000).toString('hex');
     for (let n = 0; n < 200; n += 1) await alice.client.send(text);
     await alice.say('done', 'bob');
     expect(bob.unseen.filter(({ event }) => event === 'message')).toHaveLength(201);
     // Over 2 MB were said; pings and nothing else went by the server.
-    expect(tap.bytes.length - before).toBeLessThan(2000);
+    expect(bytes() - before).toBeLessThan(2000);
   });
 });

@@ -95,7 +95,7 @@ describe('when the server goes', () => {
 
 describe('when the peer goes without a word', () => {
   it('the session ends with PEER_LOST, and what was not confirmed has failed', async () => {
-    const alice = await world.member('alice', {}, { peerIdleTimeoutMs: 600, keepAliveMs: 200 });
+    const alice = await world.member('alice', {}, { peerIdleTimeoutMs: 3_000, keepAliveMs: 1_000 });
     const bob = new Program(mains.mca, ['--json', '--bind', '127.0.0.1', '--home', `${world.folder}/bob`]);
     bob.say(`c ${world.address}`);
     bob.say(`register bob ${password}`);

@@ -1,12 +1,16 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { withCode, World } from './world.js';
+import { killAll, mains, Program } from './programs.js';
+import { password, withCode, World } from './world.js';
 
 let world: World;
 beforeEach(async () => {
   world = new World();
   await world.startServer();
 });
-afterEach(() => world.close());
+afterEach(async () => {
+  await killAll();
+  await world.close();
+});
 
 describe('a session', () => {
   it('carries messages both ways, numbered, confirmed, in order', async () => {
@@ -147,17 +151,27 @@ describe('a session', () => {
     }
   });
 
-  it('can be opened anew at once after the other device was killed and came back', async () => {
+  it('can be opened anew at once when the other device was killed and came back', async () => {
     const alice = await world.member('alice');
-    const bob = await world.member('bob');
-    await alice.client.open('bob');
-    await bob.next('session', { state: 'opened' });
-    // A second home stands for the device that forgot the session; the key is another one, so alice trusts it.
-    await bob.client.disconnect();
-    await alice.next('session', { peer: 'bob', state: 'closed' });
-    await bob.client.connect(world.address);
-    await bob.client.login('bob', 'correct-horse');
-    await bob.client.open('alice');
+    const bob = (): Program =>
+      new Program(mains.mca, ['--json', '--bind', '127.0.0.1', '--home', `${world.folder}/bob`]);
+    const first = bob();
+    first.say(`c ${world.address}`);
+    first.say(`register bob ${password}`);
+    first.say('o alice');
+    await first.record({ command: 'o', ok: true });
     await alice.next('session', { peer: 'bob', state: 'opened' });
+    await first.kill('SIGKILL');
+
+    const second = bob();
+    second.say(`c ${world.address}`);
+    second.say(`login bob ${password}`);
+    second.say('o alice');
+    await second.record({ command: 'o', ok: true });
+    // Alice's device had not noticed yet that the first session was dead.
+    await alice.next('session', { peer: 'bob', state: 'closed', reason: 'ended' });
+    await alice.next('session', { peer: 'bob', state: 'opened' });
+    await alice.say('there you are', 'bob');
+    await second.record({ event: 'message', text: 'there you are' });
   });
 });
