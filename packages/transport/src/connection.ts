@@ -92,11 +92,13 @@ export class Connection {
   handle(now: number, packet: OpenedPacket): CloseFrame | undefined {
     const frames = decodeOrBlame(packet.frames);
     const close = frames.find((frame) => frame.type === 'close');
-    if (!this.#streams.hasRoomFor(frames.filter(isStream))) return close;
-    this.#acks.onReceived(now, packet.counter, frames.some(isAckEliciting));
-    for (const frame of frames) {
-      if (frame.type === 'ack') this.#onAck(now, frame);
-      else if (frame.type === 'stream') this.#streams.receive(frame);
+    // First what it acknowledges, which stands even when there is no room for the rest: two sides that are both full
+    // would else wait for each other.
+    for (const frame of frames) if (frame.type === 'ack') this.#onAck(now, frame);
+    const pieces = frames.filter(isStream);
+    if (this.#streams.hasRoomFor(pieces)) {
+      this.#acks.onReceived(now, packet.counter, frames.some(isAckEliciting));
+      for (const piece of pieces) this.#streams.receive(piece);
     }
     this.#armTimers();
     return close;

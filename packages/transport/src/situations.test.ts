@@ -421,3 +421,22 @@ describe('the simulation', () => {
     expect(run(11)).not.toBe(run(12));
   });
 });
+
+describe('with two sides that do not read', () => {
+  it('what each has received before still counts for the other', () => {
+    const pair = new SimulatedPair({ seed: 1 });
+    pair.establish();
+    for (const side of pair.sides) {
+      side.reads = false;
+      for (let i = 0; i < 400; i += 1) side.link.send(numbered(i, 1_000));
+    }
+    pair.network.run(5_000);
+    // 128 KiB of each are read into the other's memory, and acknowledged though nothing more fits.
+    for (const { link } of pair.sides) expect(link.bufferedBytes).toBeLessThan(400_000 - 100 * 1024);
+    for (const side of pair.sides) {
+      side.reads = true;
+      side.read();
+    }
+    expectAllArrive(pair, 400, 60_000);
+  });
+});
