@@ -190,5 +190,8 @@ describe('both programs', () => {
     const server = new Program(mains.msa, ['--port', '0', '--data', join(file, 'data')]);
     expect(await server.ended).toBe(1);
     expect(server.errors).toContain(file);
+    const nameless = new Program(mains.msa, ['--port', '0', '--data', '']);
+    expect(await nameless.ended).toBe(1);
+    expect(nameless.errors).toContain('--data');
   });
 });

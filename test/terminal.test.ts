@@ -175,3 +175,27 @@ describe('mca at a terminal', () => {
     expect(await screen.ended).toBe(1);
   });
 });
+
+describe('msa at a terminal', () => {
+  it('has a prompt with completion and history, which a log line does not disturb, and ends by x', async () => {
+    const data = `${world.folder}/other`;
+    const screen = new Screen(mains.msa, ['--port', '0', '--host', '127.0.0.1', '--data', data, '--bcrypt-cost', '4']);
+    screens.push(screen);
+    await screen.until(() => screen.cursor.line.startsWith('msa>'), 'the prompt');
+    const port = /port (\d+)/.exec(screen.text)?.[1] ?? '';
+    const bob = await world.person('bob');
+    await bob.client.connect(`127.0.0.1:${port}`);
+    await bob.client.register('bob', password);
+    screen.type(`lcu${keys.enter}`);
+    await screen.until(() => /bob +127\.0\.0\.1/.test(screen.text), 'bob in the list');
+    screen.type(`sess${keys.tab}`);
+    await screen.until(() => screen.cursor.line.includes('sessions'), 'the completed command');
+    screen.type(keys.enter);
+    screen.type(`${keys.up}${keys.up}`);
+    await screen.until(() => screen.cursor.line === 'msa> lcu', 'the history');
+    screen.type(`\u0015x${keys.enter}`);
+    expect(await screen.ended).toBe(0);
+    expect(screen.lines.at(-1)).toBe('the server has stopped');
+    await bob.next('server', { state: 'shutdown' });
+  });
+});

@@ -50,7 +50,7 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
     .helpOption('--help', 'show this help')
     .option('--host <address>', 'where to listen (default: all interfaces)')
     .option('--port <number>', 'TCP and UDP port; 0 picks a free one', integer(0, 65_535), defaultOptions.port)
-    .option('--data <directory>', 'where accounts, rooms and keys are kept', defaultData)
+    .option('--data <directory>', 'where accounts, rooms and keys are kept', named, defaultData)
     .option('--no-tls', 'plain TCP, for loopback or behind a proxy that ends TLS')
     .option('--max-clients <n>', 'connections at once', integer(1, 1_000_000), defaultOptions.maxClients)
     .option(
@@ -70,6 +70,12 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
     .addHelpText('after', examples)
     .parse(argv)
     .opts<CommandLine>();
+}
+
+/** An empty one comes from a variable that is not set, and would mean the current directory. */
+function named(text: string): string {
+  if (text === '') throw new InvalidArgumentError('It is empty.');
+  return text;
 }
 
 function integer(min: number, max: number): (text: string) => number {

@@ -105,8 +105,10 @@ class Program {
   async #execute(server: RunningServer, line: string): Promise<void> {
     const result = await server.execute(line);
     if (!result) return;
+    const isEnd = result.ok && result.command === 'x';
+    if (isEnd) this.#prompt?.close();
     this.#printResult(result);
-    if (result.ok && result.command === 'x') await this.#stop(server);
+    if (isEnd) await this.#stop(server);
   }
 
   async #stop(server: RunningServer): Promise<void> {
@@ -131,7 +133,8 @@ class Program {
   }
 
   #printLine(line: string): void {
-    process.stdout.write(`${line}\n`);
+    if (this.#prompt) this.#prompt.print(`${line}\n`);
+    else process.stdout.write(`${line}\n`);
   }
 
   #printLog(text: string): void {

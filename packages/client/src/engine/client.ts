@@ -144,7 +144,9 @@ export class Client implements ParleyClient {
   }
 
   async roomMembers(room: string, options?: CallOptions): Promise<{ room: string; members: string[] }> {
-    return this.#online().call('room.members', { room }, options);
+    const server = this.#online();
+    if (!namePattern.test(room)) throw noSuchRoom(room);
+    return server.call('room.members', { room }, options);
   }
 
   async open(peer: string, { signal }: CallOptions = {}): Promise<{ peer: string; path: Path }> {
@@ -199,6 +201,7 @@ export class Client implements ParleyClient {
 
   async closeRoom(room: string, { signal }: CallOptions = {}): Promise<void> {
     const server = this.#online();
+    if (!namePattern.test(room)) throw noSuchRoom(room);
     return this.#turn(signal, async (stop) => {
       const current = this.#current;
       if (current?.kind === 'room' && current.name === room) await orAborted(current.settled(), stop);
@@ -462,6 +465,11 @@ export class Client implements ParleyClient {
   #emit(event: ClientEvent): void {
     this.#events.emit(event);
   }
+}
+
+/** What cannot be a name is answered like a name that nobody has. */
+function noSuchRoom(room: string): ParleyError {
+  return new ParleyError('UNKNOWN_ROOM', `no room is named ${JSON.stringify(room)}`);
 }
 
 /** The server may have done what was asked, though nobody waited for its answer. */

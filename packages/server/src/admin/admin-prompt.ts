@@ -50,7 +50,7 @@ export class AdminPrompt {
     });
     this.#readline.on('SIGINT', parts.interrupted);
     this.#readline.on('close', () => {
-      if (this.#open) parts.output.write('\n');
+      if (this.#open) parts.output.write('\nthe prompt is closed; the server runs on, Ctrl-C stops it\n');
       this.#open = false;
     });
     this.#show();
@@ -66,16 +66,21 @@ export class AdminPrompt {
     cursorTo(output, 0);
     clearScreenDown(output);
     output.write(text);
+    // What readline drew has gone; it would move up over the text by as many rows (lib/internal/readline/interface.js).
+    Object.assign(this.#readline, { prevRows: 0 });
     this.#readline.prompt(true);
   }
 
   close(): void {
     this.#open = false;
+    cursorTo(this.#parts.output, 0);
+    clearScreenDown(this.#parts.output);
     this.#readline.close();
   }
 
   #show(): void {
-    if (this.#open) this.#readline.prompt();
+    // What was typed ahead stays, and its cursor.
+    if (this.#open) this.#readline.prompt(true);
   }
 }
 
