@@ -46,7 +46,7 @@ export default {
       comment: 'The store fills the ports that the domain declares.',
       severity: 'error',
       from: { path: '^packages/store/' },
-      to: { path: '^packages/', pathNot: '^packages/(store|protocol|server/(src|dist)/domain)/' },
+      to: { path: '^packages/', pathNot: '^packages/(store|protocol|files|server/(src|dist)/domain)/' },
     },
     {
       name: 'only-compose-builds',
@@ -57,7 +57,7 @@ export default {
     },
     {
       name: 'client-and-server-meet-in-protocol',
-      comment: 'What both know is the protocol; nothing else is shared.',
+      comment: 'What both know lies below both; neither knows the other.',
       severity: 'error',
       from: { path: '^packages/(client|server)/' },
       to: { path: '^packages/(client|server)/', pathNot: '^packages/$1/' },

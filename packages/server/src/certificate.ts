@@ -1,6 +1,6 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { join } from 'node:path';
-import { readIfThere, writeSecretFile } from './durable-file.js';
+import { readIfThere, writePrivateFile } from '@parley/files';
 import { StartFailure } from './start-failure.js';
 
 export interface Certificate {
@@ -27,8 +27,8 @@ export async function loadCertificate(directory: string): Promise<Certificate> {
   if (cert === undefined) {
     // The key goes first: one without its certificate was never shown to anybody.
     ({ cert, key } = await makeCertificate());
-    writeSecretFile(keyPath, key);
-    writeSecretFile(certPath, cert);
+    writePrivateFile(keyPath, key);
+    writePrivateFile(certPath, cert);
   }
   try {
     const parsed = new X509Certificate(cert);

@@ -1,5 +1,5 @@
-import { mkdirSync, statSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { join } from 'node:path';
+import { makePrivateDirectory } from '@parley/files';
 import type { AccountRepository, ResumeTokenRepository, RoomRepository } from '@parley/server/domain';
 import { Kysely, Migrator, SqliteDialect } from 'kysely';
 import { lockDirectory } from './directory-lock.js';
@@ -57,17 +57,10 @@ export async function openStore(directory: string): Promise<Store> {
 
 function makeDirectory(directory: string): void {
   try {
-    makeMissing(resolve(directory));
+    makePrivateDirectory(directory);
   } catch (cause) {
     throw new StoreError('DATA_UNUSABLE', `cannot make the directory ${directory}: ${reasonOf(cause)}`, { cause });
   }
-}
-
-/** `mkdirSync` with `recursive` never returns below /proc in Node 20, so each level is made by itself. */
-function makeMissing(directory: string): void {
-  if (statSync(directory, { throwIfNoEntry: false })?.isDirectory()) return;
-  makeMissing(dirname(directory));
-  mkdirSync(directory, { mode: 0o700 });
 }
 
 /** @returns whether the database was empty */

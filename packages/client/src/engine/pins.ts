@@ -1,5 +1,5 @@
 /** The certificates and device keys that were seen first, so that another one is noticed; a file in the profile. */
-import { readIfThere, writeDurably } from './durable-file.js';
+import { readIfThere, writePrivateFile } from '@parley/files';
 
 /** What a key seen now is, against those pinned for the same name at the same server. */
 export type PinVerdict = 'pinned' | 'first' | 'changed';
@@ -83,7 +83,7 @@ export class Pins {
       servers: Object.fromEntries(this.#servers),
       users: Object.fromEntries([...this.#users].map(([server, keys]) => [server, Object.fromEntries(keys)])),
     };
-    writeDurably(this.#path, `${JSON.stringify(plain, null, 2)}\n`);
+    writePrivateFile(this.#path, `${JSON.stringify(plain, null, 2)}\n`);
   }
 }
 

@@ -1,7 +1,7 @@
 /** Keeps a profile to one process: a file that names its owner. */
 import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { readIfThere } from '@parley/files';
 import { ParleyError } from '@parley/protocol';
-import { readIfThere } from './durable-file.js';
 
 export class ProfileLock {
   readonly #path: string;

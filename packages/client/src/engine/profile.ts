@@ -1,10 +1,9 @@
 /** The folder of one client: its device key, its pins, and the lock that keeps a second process out. */
 import { createHash } from 'node:crypto';
-import { mkdirSync, statSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
+import { makePrivateDirectory, readIfThere, writePrivateFile } from '@parley/files';
 import { ParleyError } from '@parley/protocol';
 import type { KeyPair } from '@parley/transport';
-import { readIfThere, writeDurably } from './durable-file.js';
 import { Pins } from './pins.js';
 import { ProfileLock } from './profile-lock.js';
 
@@ -27,7 +26,7 @@ export class Profile {
   constructor(home: string, keys: KeyMaker) {
     this.home = resolve(home);
     try {
-      makeFolder(this.home);
+      makePrivateDirectory(this.home);
       this.#lock = new ProfileLock(join(this.home, 'lock'));
     } catch (cause) {
       throw unusable(home, cause);
@@ -58,7 +57,7 @@ function loadKeyPair(path: string, keys: KeyMaker): KeyPair {
   const text = readIfThere(path);
   if (text === undefined) {
     const made = keys.generateKeyPair();
-    writeDurably(path, `${Buffer.from(made.privateKey).toString('base64')}\n`);
+    writePrivateFile(path, `${Buffer.from(made.privateKey).toString('base64')}\n`);
     return made;
   }
   const privateKey = Uint8Array.from(Buffer.from(text, 'base64'));
@@ -70,11 +69,4 @@ function unusable(home: string, cause: unknown): ParleyError {
   if (cause instanceof ParleyError) return cause;
   const reason = cause instanceof Error ? cause.message : String(cause);
   return new ParleyError('PROFILE_UNUSABLE', `the profile in ${home} cannot be used: ${reason}`, { cause });
-}
-
-/** `mkdirSync` with `recursive` never returns below /proc in Node 20, so each level is made by itself. */
-function makeFolder(path: string): void {
-  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) return;
-  makeFolder(dirname(path));
-  mkdirSync(path, { mode: 0o700 });
 }

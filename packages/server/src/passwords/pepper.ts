@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { readIfThere, writeSecretFile } from '../durable-file.js';
+import { readIfThere, writePrivateFile } from '@parley/files';
 import { StartFailure } from '../start-failure.js';
 
 const pepperBytes = 32;
@@ -18,7 +18,7 @@ export function loadPepper(directory: string, database: { isNew: boolean; hasAcc
       throw new StartFailure('DATA_CORRUPT', `${path} is missing; without it no password can be checked`);
     }
     const pepper = randomBytes(pepperBytes);
-    writeSecretFile(path, `${pepper.toString('hex')}\n`);
+    writePrivateFile(path, `${pepper.toString('hex')}\n`);
     return pepper;
   }
   if (database.isNew) {
