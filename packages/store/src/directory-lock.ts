@@ -1,7 +1,7 @@
 import { join } from 'node:path';
-import Database from 'better-sqlite3';
 import { makePrivateFile } from './private-file.js';
 import { isSqliteError, StoreError } from './store-error.js';
+import { UncollectedDatabase } from './uncollected.js';
 
 /**
  * Makes sure that one process at a time uses the directory, by an exclusive transaction on a small database of its own:
@@ -11,7 +11,7 @@ import { isSqliteError, StoreError } from './store-error.js';
 export function lockDirectory(directory: string): () => void {
   const path = join(directory, 'lock.db');
   makePrivateFile(path);
-  const database = new Database(path, { timeout: 0 });
+  const database = new UncollectedDatabase(path, 0);
   try {
     database.exec('BEGIN EXCLUSIVE');
   } catch (cause) {

@@ -3,8 +3,8 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, wr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import Database from 'better-sqlite3';
 import { openStore, type Store } from './open-store.js';
+import { UncollectedDatabase } from './uncollected.js';
 import { describeRepositories } from './repository-compliance.fixture.js';
 import { openDatabase } from './sqlite-database.js';
 
@@ -75,7 +75,9 @@ describe('openStore', () => {
     mkdirSync(directory);
     const database = openDatabase(join(directory, 'parley.db'));
     const settings = ['journal_mode', 'synchronous', 'foreign_keys', 'busy_timeout'];
-    const values = settings.map((setting) => database.pragma(setting, { simple: true }));
+    const values = settings.map(
+      (setting) => Object.values(database.prepare(`PRAGMA ${setting}`).get() as object)[0] as unknown,
+    );
     database.close();
     // 2: FULL (https://www.sqlite.org/pragma.html#pragma_synchronous)
     expect(values).toEqual(['wal', 2, 1, 5_000]);
@@ -131,7 +133,7 @@ describe('openStore', () => {
   it('refuses a database of a newer version, and leaves it alone', async () => {
     await open();
     await closeAll();
-    const database = new Database(join(directory, 'parley.db'));
+    const database = new UncollectedDatabase(join(directory, 'parley.db'), 0);
     database.exec("INSERT INTO kysely_migration VALUES ('9999-from-the-future', '2999-01-01')");
     database.close();
     await expect(openStore(directory)).rejects.toEqual(failure('DATA_NEWER'));
@@ -150,12 +152,12 @@ describe('openStore', () => {
     await store.accounts.insert({ ...anna, name: 'zebra-in-the-index' });
     await closeAll();
     const path = join(directory, 'parley.db');
-    const database = new Database(path);
-    database.pragma('wal_checkpoint(TRUNCATE)');
+    const database = new UncollectedDatabase(path, 0);
+    database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
     const { rootpage } = database
       .prepare("SELECT rootpage FROM sqlite_schema WHERE type = 'index' AND tbl_name = 'account'")
       .get() as { rootpage: number };
-    const pageBytes = database.pragma('page_size', { simple: true }) as number;
+    const { page_size: pageBytes } = database.prepare('PRAGMA page_size').get() as { page_size: number };
     database.close();
     const bytes = readFileSync(path);
     const at = bytes.indexOf('zebra', (rootpage - 1) * pageBytes);
