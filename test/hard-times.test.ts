@@ -1,4 +1,5 @@
 /** The client with a server that is slow, forgetful, hostile, or gone at the worst moment. */
+import { generateKeyPair, UdpTransport } from '@parley/transport/node';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { FakeServer, introductionTo, newId, random, type Behaviour } from './fake-server.js';
 import { withCode, World, type Person } from './world.js';
@@ -16,7 +17,7 @@ afterEach(async () => {
 
 async function alice(
   options: { accept?: 'auto' | 'ask' } = {},
-  settings: { ringMs?: number; pathTimeoutMs?: number; requestTimeoutMs?: number } = {},
+  settings: { ringMs?: number; pathTimeoutMs?: number; lingerMs?: number } = {},
 ): Promise<Person> {
   const person = await world.person(
     'alice',
@@ -41,14 +42,14 @@ async function until(holds: () => boolean, what: string): Promise<void> {
 }
 
 describe('coming back', () => {
-  it('survives that the room is full by now: the room is closed, the login stands, one connection stays', async () => {
+  it('survives that the room is full by now: we are out of it, the login stands, one connection stays', async () => {
     const person = await alice();
     await person.client.enter('lab');
     behave({ 'room.enter': () => ({ error: 'ROOM_FULL' }) });
     server.cut();
     await person.next('server', { state: 'lost' });
     await person.next('server', { state: 'back' });
-    await person.next('room', { room: 'lab', state: 'closed' });
+    await person.next('room', { room: 'lab', state: 'left', user: 'alice' });
     expect(person.client.status()).toMatchObject({ user: 'alice', conversation: null });
     expect(server.open).toHaveLength(1);
   });
@@ -233,6 +234,90 @@ describe('giving up', () => {
     await person.next('server', { state: 'lost' });
     await expect(person.client.open('bob')).rejects.toMatchObject(withCode('SERVER_LOST'));
     expect(person.client.status().conversation).toMatchObject({ name: 'lab' });
+  });
+});
+
+/** Alice in a room with somebody who has a device, but speaks to her only by `send`. */
+async function withMallory(settings: { lingerMs?: number } = {}) {
+  const keyPair = generateKeyPair();
+  const transport = await UdpTransport.bind({ host: '127.0.0.1', keyPair });
+  const deviceKey = Buffer.from(keyPair.publicKey).toString('base64');
+  const entered: Record<string, unknown>[] = [];
+  behave({
+    'room.enter': ({ room }) => {
+      const candidates = [{ kind: 'host', ...transport.localAddress }];
+      const introduction = { ...introductionTo('mallory'), deviceKey, candidates };
+      entered.push(introduction);
+      const members = ['alice', 'mallory'];
+      return { room: room as string, id: newId(), owner: 'alice', members, introductions: [introduction] };
+    },
+  });
+  const person = await alice({}, { pathTimeoutMs: 5_000, ...settings });
+  await person.client.enter('lab');
+  const [introduction] = entered;
+  const link = transport.open(
+    {
+      id: Buffer.from(introduction?.['id'] as string, 'hex'),
+      psk: Buffer.from(introduction?.['psk'] as string, 'base64'),
+      peerKey: Buffer.from(server.paramsOf('account.login')[0]?.['deviceKey'] as string, 'base64'),
+      role: 'responder',
+      candidates: server.paramsOf('path.publish')[0]?.['candidates'] as { address: string; port: number }[],
+    },
+    {},
+  );
+  return { person, link, transport };
+}
+
+describe('leaving that was given up', () => {
+  it('is finished before the same room is entered again', async () => {
+    // Mallory confirms nothing, so leaving waits its whole time.
+    const { person, link, transport } = await withMallory({ lingerMs: 700 });
+    await until(() => link.state === 'established', 'the link');
+    await person.client.send('do you hear me?');
+    const stop = new AbortController();
+    const leaving = person.client.leave({ signal: stop.signal });
+    // Once it has begun, and long before its time is over.
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    stop.abort();
+    await expect(leaving).rejects.toMatchObject(withCode('ABORTED'));
+    await person.client.enter('lab');
+    const order = server.requests.map(({ method }) => method).filter((method) => method.startsWith('room.'));
+    expect(order).toEqual(['room.enter', 'room.leave', 'room.enter']);
+    expect(person.client.status().conversation).toMatchObject({ name: 'lab' });
+    await transport.close();
+  });
+});
+
+describe('a member that sends nothing but rubbish', () => {
+  it('is talked with no more, and not asked for again', async () => {
+    const { person, link, transport } = await withMallory();
+    for (let n = 0; n < 30; n += 1) link.send(Uint8Array.of(1, 2, 3));
+    await until(() => person.notices.some((text) => text.includes('broke the rules')), 'the end of patience');
+    expect(person.notices.filter((text) => text.includes('malformed'))).toHaveLength(1);
+    // Longer than the first wait before a link is asked for anew.
+    await new Promise((resolve) => setTimeout(resolve, 2_200));
+    expect(server.paramsOf('room.enter')).toHaveLength(1);
+    expect((await person.client.send('to nobody')).to).toEqual(['mallory']);
+    await person.next('receipt', { to: 'mallory', state: 'failed' });
+    await transport.close();
+  });
+});
+
+describe('a server that floods while we come back', () => {
+  it('is left, and tried again', async () => {
+    const person = await alice();
+    let floods = 1;
+    behave({
+      'account.resume': (_, connection) => {
+        if (floods-- > 0) for (let n = 0; n < 20_000; n += 1) connection.notify('room.closed', { room: 'nowhere' });
+        return { user: 'alice' };
+      },
+    });
+    server.cut();
+    await person.next('server', { state: 'back' });
+    expect(server.paramsOf('account.resume')).toHaveLength(2);
+    await until(() => server.open.length === 1, 'the flooded connection to end');
+    expect(person.client.status()).toMatchObject({ user: 'alice' });
   });
 });
 

@@ -44,7 +44,10 @@ export interface SessionEvent {
   readonly reason?: SessionEndReason;
 }
 
-/** Somebody else joined or left the room we are in, or (without `user`) it was closed for all. */
+/**
+ * Somebody else joined or left the room we are in, or (without `user`) it was closed for all. `left` with our own name:
+ * after a reconnect there was no place in it any more.
+ */
 export interface RoomEvent {
   readonly event: 'room';
   readonly room: string;

@@ -21,9 +21,10 @@ export class RoomStay implements Engagement {
   readonly name: string;
   readonly #around: Surroundings;
   readonly #conversation: Conversation;
-  /** Members whose key is not trusted: no link to them is asked for. */
-  readonly #untrusted = new Set<string>();
+  /** Members that no link is asked for: their key is not trusted, or they broke the rules. */
+  readonly #shunned = new Set<string>();
   #isOpen = true;
+  #leaving: Promise<void> | undefined;
   #relinkTimer: NodeJS.Timeout | undefined;
   #relinks = 0;
 
@@ -69,7 +70,13 @@ export class RoomStay implements Engagement {
     return this.#conversation.settled(this.#around.settings.lingerMs);
   }
 
-  async leave(): Promise<void> {
+  /** Whoever gave up waiting for it finds it under way. */
+  leave(): Promise<void> {
+    this.#leaving ??= this.#leave();
+    return this.#leaving;
+  }
+
+  async #leave(): Promise<void> {
     await this.settled();
     if (!this.#isOpen) return;
     this.#stop();
@@ -80,7 +87,7 @@ export class RoomStay implements Engagement {
   onServerEvent(event: ServerEvent): void {
     if (!this.#isOpen || !('room' in event.params) || event.params.room !== this.name) return;
     if (event.name === 'room.joined') this.#onJoined(event.params);
-    else if (event.name === 'room.closed') this.#onClosed();
+    else if (event.name === 'room.closed') this.#drop({ state: 'closed' });
     // One that the server has lost may still be here: then the link tells.
     else if (event.params.reason === 'left' || !this.#conversation.isLinked(event.params.user))
       this.#onLeft(event.params.user);
@@ -91,7 +98,7 @@ export class RoomStay implements Engagement {
   }
 
   onTrusted(user: string): void {
-    if (!this.#untrusted.delete(user)) return;
+    if (!this.#shunned.delete(user)) return;
     this.#relinks = 0;
     this.#relinkSoon(0);
   }
@@ -114,16 +121,16 @@ export class RoomStay implements Engagement {
 
   #onLeft(user: string): void {
     if (!this.#conversation.has(user)) return;
-    this.#untrusted.delete(user);
+    this.#shunned.delete(user);
     this.#conversation.removeMember(user);
     this.#tell({ state: 'left', user });
   }
 
-  /** What is on its way still arrives, and its receipts too. */
-  #onClosed(): void {
+  /** The stay is over, and not by this user's wish. What is on its way still arrives, and its receipts too. */
+  #drop(how: Pick<RoomEvent, 'state' | 'user'>): void {
     this.#stop();
     void this.settled().then(() => this.#conversation.close());
-    this.#tell({ state: 'closed' });
+    this.#tell(how);
   }
 
   #onLinkEnded(peer: string, end: LinkEnd): void {
@@ -131,6 +138,11 @@ export class RoomStay implements Engagement {
     if (end.kind === 'closed' && end.by === 'peer') {
       // It left; should it still be a member, the server introduces it anew.
       this.#onLeft(peer);
+      return;
+    }
+    if (end.kind === 'violation' || end.kind === 'closed') {
+      this.#shunned.add(peer);
+      this.#warn(`${peer} gets nothing from here: it broke the rules, and the connection was closed`);
       return;
     }
     const why =
@@ -145,12 +157,12 @@ export class RoomStay implements Engagement {
       this.#around.trust.checkPeer(this.#around.server.address.text, introduction);
     } catch (error) {
       if (!(error instanceof ParleyError)) throw error;
-      this.#untrusted.add(peer);
+      this.#shunned.add(peer);
       this.#conversation.addUnlinked(peer);
       this.#warn(`${peer} is in the room, but gets nothing from here: ${error.message}`);
       return;
     }
-    this.#untrusted.delete(peer);
+    this.#shunned.delete(peer);
     this.#conversation
       .link(introduction, () => {
         this.#relinks = 0;
@@ -174,18 +186,18 @@ export class RoomStay implements Engagement {
   async #reenter(): Promise<void> {
     const { server } = this.#around;
     const linked = this.#conversation.members.filter(
-      (member) => this.#conversation.isLinked(member) || this.#untrusted.has(member),
+      (member) => this.#conversation.isLinked(member) || this.#shunned.has(member),
     );
     let entered: Entered;
     try {
       entered = await server.call('room.enter', { room: this.name, id: this.#conversation.id, linked });
     } catch (error) {
+      const code = error instanceof ParleyError ? error.code : undefined;
+      if (code !== 'UNKNOWN_ROOM' && code !== 'ROOM_FULL') throw error;
       // It was closed meanwhile, or is full without us.
-      if (this.#isOpen && error instanceof ParleyError && ['UNKNOWN_ROOM', 'ROOM_FULL'].includes(error.code)) {
-        this.#onClosed();
-        return;
-      }
-      throw error;
+      if (this.#isOpen)
+        this.#drop(code === 'UNKNOWN_ROOM' ? { state: 'closed' } : { state: 'left', user: this.#around.self });
+      return;
     }
     if (!this.#isOpen) {
       // Left while the server was being asked.
@@ -201,7 +213,7 @@ export class RoomStay implements Engagement {
     }
     for (const introduction of introductions) this.#onJoined({ user: introduction.peer, introduction });
     const unlinked = this.#conversation.members.some(
-      (member) => !this.#conversation.isLinked(member) && !this.#untrusted.has(member),
+      (member) => !this.#conversation.isLinked(member) && !this.#shunned.has(member),
     );
     if (unlinked) this.#relinkSoon();
   }

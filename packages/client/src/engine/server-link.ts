@@ -70,11 +70,11 @@ export class ServerLink {
     return this.#connection !== undefined;
   }
 
-  /** The connection as it is now. @throws ParleyError SERVER_LOST */
+  /** The connection as it is now. @throws ParleyError SERVER_LOST, NOT_CONNECTED */
   get connection(): ControlConnection {
     if (this.#connection) return this.#connection;
-    const what = this.#stop.signal.aborted ? 'is closed' : 'broke; trying again';
-    throw new ParleyError('SERVER_LOST', `the connection to the server ${what}`);
+    if (this.#stop.signal.aborted) throw new ParleyError('NOT_CONNECTED', 'the connection to the server is closed');
+    throw new ParleyError('SERVER_LOST', 'the connection to the server broke; trying again');
   }
 
   /** Never throws before it returns. */
@@ -132,9 +132,9 @@ export class ServerLink {
       if (event.name === 'server.shutdown') this.#options.onState('shutdown');
       this.#options.onEvent(event);
     } else if (this.#held.push(event) > heldEventsLimit) {
-      // A server that floods while it is asked for little.
-      this.#connection?.close();
-      this.#onLost();
+      // A server that floods while it is asked for little: this connection counts no more, and `#comeBack` ends it.
+      this.#held = [];
+      this.#current = {};
     }
   }
 
@@ -181,13 +181,15 @@ export class ServerLink {
 
   async #comeBack(): Promise<void> {
     this.#held = [];
-    const connection = await ControlConnection.open(this.address, this.#controlOptions(), this.#stop.signal);
+    const options = this.#controlOptions();
+    const mine = this.#current;
+    const connection = await ControlConnection.open(this.address, options, this.#stop.signal);
     try {
       if (this.#login) await this.#resume(connection, this.#login.resumeToken);
       this.#stop.signal.throwIfAborted();
       this.#connection = connection;
       if (this.#login) await this.#options.restore();
-      if (this.connection !== connection) throw new ParleyError('SERVER_LOST');
+      if (this.connection !== connection || this.#current !== mine) throw new ParleyError('SERVER_LOST');
     } catch (error) {
       // What it still says is of no interest: the next try begins with a login of its own.
       this.#current = {};

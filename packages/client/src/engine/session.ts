@@ -18,6 +18,7 @@ export class Session implements Engagement {
   readonly #around: Surroundings;
   readonly #conversation: Conversation;
   #state: State = { name: 'opening', fail: () => undefined };
+  #leaving: Promise<void> | undefined;
 
   private constructor(introduction: Introduction, around: Surroundings) {
     this.name = introduction.peer;
@@ -87,7 +88,13 @@ export class Session implements Engagement {
     return this.#conversation.settled(this.#around.settings.lingerMs);
   }
 
-  async leave(): Promise<void> {
+  /** Whoever gave up waiting for it finds it under way. */
+  leave(): Promise<void> {
+    this.#leaving ??= this.#leave();
+    return this.#leaving;
+  }
+
+  async #leave(): Promise<void> {
     await this.settled();
     if (!this.isOpen) return;
     this.#state = { name: 'ended' };
