@@ -1,4 +1,5 @@
 /** The client with a server that is slow, forgetful, hostile, or gone at the worst moment. */
+import type { EngineSettings } from '@parley/client';
 import { generateKeyPair, UdpTransport } from '@parley/transport/node';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { FakeServer, introductionTo, newId, random, type Behaviour } from './fake-server.js';
@@ -17,7 +18,7 @@ afterEach(async () => {
 
 async function alice(
   options: { accept?: 'auto' | 'ask' } = {},
-  settings: { ringMs?: number; pathTimeoutMs?: number; lingerMs?: number } = {},
+  settings: Partial<EngineSettings> = {},
 ): Promise<Person> {
   const person = await world.person(
     'alice',
@@ -238,7 +239,7 @@ describe('giving up', () => {
 });
 
 /** Alice in a room with somebody who has a device, but speaks to her only by `send`. */
-async function withMallory(settings: { lingerMs?: number } = {}) {
+async function withMallory(settings: Partial<EngineSettings> = {}) {
   const keyPair = generateKeyPair();
   const transport = await UdpTransport.bind({ host: '127.0.0.1', keyPair });
   const deviceKey = Buffer.from(keyPair.publicKey).toString('base64');
@@ -283,6 +284,20 @@ describe('leaving that was given up', () => {
     await person.client.enter('lab');
     const order = server.requests.map(({ method }) => method).filter((method) => method.startsWith('room.'));
     expect(order).toEqual(['room.enter', 'room.leave', 'room.enter']);
+    expect(person.client.status().conversation).toMatchObject({ name: 'lab' });
+    await transport.close();
+  });
+});
+
+describe('a member that confirms nothing', () => {
+  it('does not hold up for ever what is said', async () => {
+    const { person, link, transport } = await withMallory({ peerIdleTimeoutMs: 2_000, keepAliveMs: 500 });
+    await until(() => link.state === 'established', 'the link');
+    const text = 'x'.repeat(16_000);
+    // Over 1 MiB: the last ones wait.
+    for (let n = 0; n < 70; n += 1) await person.client.send(text);
+    await person.next('receipt', { to: 'mallory', state: 'failed' });
+    expect(person.notices.join()).toContain('confirms nothing');
     expect(person.client.status().conversation).toMatchObject({ name: 'lab' });
     await transport.close();
   });

@@ -17,6 +17,7 @@ import { TransportError, type Introduction as TransportIntroduction, type LinkEn
 import type { CallOptions, ClientEvent, Notice } from './api.js';
 import { IncomingChain, OutgoingChain } from './message-chain.js';
 import type { PeerLink, PeerTransport } from './ports.js';
+import type { EngineSettings } from './settings.js';
 import { Unconfirmed } from './unconfirmed.js';
 import { orAborted, Turnstile, within } from './waits.js';
 
@@ -33,6 +34,7 @@ export interface ConversationOptions {
   readonly room: string | null;
   readonly self: string;
   readonly transport: PeerTransport;
+  readonly settings: EngineSettings;
   emit(event: ClientEvent): void;
   notice(notice: Notice): void;
   /** The link to a member ended by itself. The member stays, without a link. */
@@ -142,7 +144,7 @@ export class Conversation {
     const problem = textProblem(text);
     if (problem) throw new ParleyError('TEXT_INVALID', problem);
     return this.#sending.pass(async () => {
-      while (!this.#isEnded && this.#isFull()) await orAborted(this.#nextConfirmation(), signal);
+      while (!this.#isEnded && this.#full().length > 0) await orAborted(this.#room(), signal);
       if (this.#isEnded) throw new ParleyError('NO_CONVERSATION', 'the conversation ended before this could be sent');
       return this.#sendNow(text);
     });
@@ -280,8 +282,20 @@ export class Conversation {
     return this.#members.get(member.name) === member;
   }
 
-  #isFull(): boolean {
-    return [...this.#members.values()].some(({ unconfirmed }) => unconfirmed.bytes >= unconfirmedBytesLimit);
+  /** The members that must confirm something before more is sent to them. */
+  #full(): Member[] {
+    return [...this.#members.values()].filter(({ unconfirmed }) => unconfirmed.bytes >= unconfirmedBytesLimit);
+  }
+
+  /** Waits for a confirmation; a device that is alive but confirms nothing must not keep the others waiting. */
+  async #room(): Promise<void> {
+    const full = this.#full().map((member) => ({ member, bytes: member.unconfirmed.bytes }));
+    if (await within(this.#nextConfirmation(), this.#options.settings.peerIdleTimeoutMs)) return;
+    for (const { member, bytes } of full) {
+      if (member.unconfirmed.bytes < bytes || !member.link) continue;
+      this.#warn(`${member.name} confirms nothing; the connection is closed`);
+      await member.link.close();
+    }
   }
 
   #nextConfirmation(): Promise<void> {

@@ -16,7 +16,7 @@ export interface EngineSettings {
   readonly lingerMs: number;
   /** How long all paths to a peer are tried. */
   readonly pathTimeoutMs: number;
-  /** A peer that was not heard of for this long is lost; it is pinged after each `keepAliveMs` of silence. */
+  /** A peer that was not heard of for this long, or holds up `send` and confirms nothing for as long, is lost; it is pinged after each `keepAliveMs` of silence. */
   readonly peerIdleTimeoutMs: number;
   readonly keepAliveMs: number;
 }
