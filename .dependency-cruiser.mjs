@@ -1,6 +1,6 @@
 // The layers of the house: imports go down only. Each rule says why.
 const pure =
-  '^packages/(protocol|rendezvous|simulator)/(src|dist)|^packages/transport/(src|dist)/(?!node/)|^packages/server/(src|dist)/domain/';
+  '^packages/(gateways|protocol|rendezvous|simulator|text)/(src|dist)|^packages/transport/(src|dist)/(?!node/)|^packages/server/(src|dist)/domain/';
 const tests = '\\.test\\.(ts|js)$|^test/|/src/testing/';
 
 /** @type {import('dependency-cruiser').IConfiguration} */
@@ -29,10 +29,18 @@ export default {
     },
     {
       name: 'cores-do-not-know-each-other',
-      comment: 'protocol, transport and rendezvous can each be read, tested and replaced alone.',
+      comment:
+        'protocol, transport, rendezvous and gateways can each be read, tested and replaced alone; text lies below.',
       severity: 'error',
-      from: { path: '^packages/(protocol|transport|rendezvous)/', pathNot: tests },
-      to: { path: '^packages/(?!$1/)' },
+      from: { path: '^packages/(gateways|protocol|rendezvous|text|transport)/', pathNot: tests },
+      to: { path: '^packages/(?!$1/|text/)' },
+    },
+    {
+      name: 'gateways-do-not-know-each-other',
+      comment: 'Each older system is a codec and a session machine of its own.',
+      severity: 'error',
+      from: { path: '^packages/gateways/src/([^/]+)/' },
+      to: { path: '^packages/gateways/src/', pathNot: '^packages/gateways/src/$1/' },
     },
     {
       name: 'domain-knows-protocol-only',

@@ -1,6 +1,9 @@
 import tseslint from 'typescript-eslint';
 
-const pure = ['packages/{protocol,rendezvous,simulator,transport}/src/**/*.ts', 'packages/server/src/domain/**/*.ts'];
+const pure = [
+  'packages/{gateways,protocol,rendezvous,simulator,text,transport}/src/**/*.ts',
+  'packages/server/src/domain/**/*.ts',
+];
 
 export default tseslint.config(
   { ignores: ['**/dist/', 'coverage/', 'node_modules/'] },

@@ -1,5 +1,6 @@
 /** The program mca: gives the terminal its process. */
-import { exitCodes, printable } from '@parley/protocol';
+import { exitCodes } from '@parley/protocol';
+import { printable } from '@parley/text';
 import { createClient, packageVersion } from './compose.js';
 import { asParleyError, errorLine } from './terminal/error-lines.js';
 import { pasteModeOff } from './terminal/keyboard.js';

@@ -56,6 +56,7 @@ describe('values on the wire', () => {
   it('fit a line: the introductions to a full room', () => {
     const candidate = { kind: 'reflexive', address: '2001:db8:1234:5678:9abc:def0:1234:5678', port: 65_535 };
     const introduction = introductionSchema.parse({
+      via: 'device',
       id: 'f'.repeat(32),
       peer: 'x'.repeat(32),
       deviceKey: Buffer.alloc(32).toString('base64'),

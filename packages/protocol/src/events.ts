@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { closeReasonSchema, idSchema, introductionSchema, nameSchema } from './values.js';
+import { closeReasonSchema, doorSchema, frameBatchShape, idSchema, introductionSchema, nameSchema } from './values.js';
 
 interface Event<P extends z.ZodType = z.ZodType> {
   readonly params: P;
@@ -17,7 +17,10 @@ export const events = {
   'server.ping': event(z.object({}), 'Shows that the connection lives.'),
   'server.shutdown': event(z.object({}), 'The server is about to end; come back later.'),
   'server.replaced': event(z.object({}), 'The account was resumed on another connection; this one is closed.'),
-  'session.incoming': event(user, 'A user calls; answer with session.answer.'),
+  'session.incoming': event(
+    z.object({ peer: nameSchema, door: doorSchema }),
+    'A user calls, by that door; answer with session.answer.',
+  ),
   'session.cancelled': event(user, 'The caller has given up, or did not wait longer.'),
   'session.closed': event(
     z.object({ peer: nameSchema, id: idSchema, reason: closeReasonSchema.catch('ended') }),
@@ -30,6 +33,10 @@ export const events = {
   'room.left': event(
     z.object({ room: nameSchema, user: nameSchema, reason: z.enum(['left', 'lost']) }),
     'A user left a room you are in, or has been out of the server’s reach for too long.',
+  ),
+  'gateway.frames': event(
+    z.object({ peer: nameSchema, conversation: idSchema, ...frameBatchShape }),
+    'What a user behind a gateway says in a session or room: numbered frames, each taken once.',
   ),
   'room.closed': event(z.object({ room: nameSchema }), 'The owner closed a room you are in; you are out of it.'),
 } as const;

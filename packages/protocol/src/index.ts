@@ -26,6 +26,7 @@ export {
   type Fault,
 } from './errors.js';
 export { events } from './events.js';
+export { FrameStream, type FrameBatch } from './frame-stream.js';
 export {
   describeIssue,
   errorLine,
@@ -40,7 +41,7 @@ export {
   type RpcRequest,
 } from './json-rpc.js';
 export { limits, rates, type RateClass } from './limits.js';
-export { LineDecoder, type DecodedLine } from './line-decoder.js';
+export { IncomingChain, OutgoingChain, type ChainVerdict, type Hash } from './message-chain.js';
 export {
   decodeMessageRecord,
   decodePeerFrame,
@@ -54,7 +55,14 @@ export {
   type MessageRecord,
   type PeerFrame,
 } from './peer-message.js';
-export { printable } from './printable.js';
-export { idSchema, namePattern, type Candidate, type CloseReason, type Introduction } from './values.js';
+export {
+  idSchema,
+  namePattern,
+  type Candidate,
+  type CloseReason,
+  type DeviceIntroduction,
+  type GatewayIntroduction,
+  type Introduction,
+} from './values.js';
 /** Zod's own: turns the schemas above into JSON Schema, for the docs. */
 export { toJSONSchema } from 'zod';

@@ -11,6 +11,11 @@ export const limits = {
   sendQueueBytes: 4 * 1024 * 1024,
   /** A text, as UTF-8. Fits one receive window many times and needs no streaming on screen. */
   textBytes: 16 * 1024,
+  /** A peer frame with such a text, in base64, on its way to or from a gateway. */
+  frameCharacters: 24 * 1024,
+  /** Frames in one line to or from a gateway, and their characters together: they fit a control line. */
+  batchFrames: 64,
+  batchCharacters: 48 * 1024,
   nameCharacters: 32,
   passwordMinCharacters: 8,
   /** Bounds the work of normalising and hashing; bcrypt itself sees a fixed-size pre-hash. */

@@ -33,18 +33,41 @@ export type Candidate = z.infer<typeof candidateSchema>;
 
 export const candidatesSchema = z.array(candidateSchema).max(limits.candidates);
 
-/** What the server tells each of two devices about the other, so that they can talk directly. */
-export const introductionSchema = z.object({
-  id: idSchema,
-  peer: nameSchema,
-  deviceKey: deviceKeySchema,
-  /** Pre-shared key of this introduction, base64: authorises the handshake, is not relied on for secrecy. */
-  psk: base64Of32Bytes,
-  /** Who sends the first handshake message. */
-  role: z.enum(['initiator', 'responder']),
-  candidates: candidatesSchema,
-});
+/**
+ * By which door a user came in: `native`, with a device of its own, or the gateway of an older system, `line` or `peer`.
+ * A newer server may know others.
+ */
+export const doorSchema = z.string().regex(/^[a-z][a-z-]{0,15}$/);
+
+/** What the server tells a device about a user, so that the two can talk: directly where that user has a device. */
+export const introductionSchema = z.discriminatedUnion('via', [
+  z.object({
+    via: z.literal('device'),
+    id: idSchema,
+    peer: nameSchema,
+    deviceKey: deviceKeySchema,
+    /** Pre-shared key of this introduction, base64: authorises the handshake, is not relied on for secrecy. */
+    psk: base64Of32Bytes,
+    /** Who sends the first handshake message. */
+    role: z.enum(['initiator', 'responder']),
+    candidates: candidatesSchema,
+  }),
+  /** A user of an older system, reached with gateway.send: the server can read what is said. */
+  z.object({ via: z.literal('gateway'), id: idSchema, peer: nameSchema, door: doorSchema }),
+]);
 export type Introduction = z.infer<typeof introductionSchema>;
+export type DeviceIntroduction = Extract<Introduction, { via: 'device' }>;
+export type GatewayIntroduction = Extract<Introduction, { via: 'gateway' }>;
+
+/** Peer frames between a device and a gateway, as `FrameStream` numbers them. */
+export const frameBatchShape = {
+  /** The number of the first one, counted from 1 in each direction of a conversation. */
+  first: z.int().min(1),
+  /** Each a peer frame (peer-message.ts), base64. */
+  frames: z.array(z.base64().max(limits.frameCharacters)).max(limits.batchFrames),
+  /** How many frames have come the other way. */
+  received: z.int().min(0),
+};
 
 /** Why a session ended; what a newer device or server calls otherwise counts as `ended`. */
 export const closeReasonSchema = z.enum(['ended', 'NO_PATH', 'PEER_LOST', 'KEY_CHANGED']);

@@ -1,5 +1,6 @@
 /** The program `msa`. */
-import { exitCodes, ParleyError, printable } from '@parley/protocol';
+import { exitCodes, ParleyError } from '@parley/protocol';
+import { printable } from '@parley/text';
 import { AdminPrompt } from './admin/admin-prompt.js';
 import type { AdminResult } from './admin/admin-console.js';
 import { readLines } from './admin/read-lines.js';

@@ -8,17 +8,16 @@ import {
   events,
   isEventName,
   limits,
-  LineDecoder,
   ParleyError,
   parseServerLine,
   protocolVersion,
   requestLine,
-  type DecodedLine,
   type Method,
   type Params,
   type Result,
   type ServerEvent,
 } from '@parley/protocol';
+import { LineDecoder, type DecodedLine } from '@parley/text';
 import type { CallOptions } from './api.js';
 import type { ServerAddress } from './server-address.js';
 import type { EngineSettings } from './settings.js';

@@ -4,9 +4,11 @@ import {
   decodePeerFrame,
   encodeReceiptFrame,
   encodeTextFrame,
+  IncomingChain,
   MalformedError,
   messageChainBytes,
   messageIdBytes,
+  OutgoingChain,
   ParleyError,
   textProblem,
   type Introduction,
@@ -15,7 +17,6 @@ import {
 import { reachableCandidates } from '@parley/rendezvous';
 import { TransportError, type Introduction as TransportIntroduction, type LinkEnd } from '@parley/transport';
 import type { CallOptions, ClientEvent, Notice } from './api.js';
-import { IncomingChain, OutgoingChain } from './message-chain.js';
 import type { PeerLink, PeerTransport } from './ports.js';
 import type { EngineSettings } from './settings.js';
 import { Unconfirmed } from './unconfirmed.js';

@@ -1,5 +1,6 @@
 /** Checks of what a user typed behind a command. Messages name the argument, never its value: it may be a password. */
-import { limits, ParleyError, printable } from '@parley/protocol';
+import { limits, ParleyError } from '@parley/protocol';
+import { printable } from '@parley/text';
 import { tokenize } from './tokens.js';
 
 /** Names are looked up as typed; the server knows which can exist. */

@@ -1,5 +1,6 @@
 /** Failures in words, for people: what happened, and what to do next. */
-import { ParleyError, printable, type ErrorCode } from '@parley/protocol';
+import { ParleyError, type ErrorCode } from '@parley/protocol';
+import { printable } from '@parley/text';
 
 /** What a user can do about it, where the message alone does not tell. */
 const nextSteps: Partial<Record<ErrorCode, string>> = {

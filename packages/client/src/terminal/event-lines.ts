@@ -1,5 +1,5 @@
 /** Events and notices in words, for people. */
-import { printable } from '@parley/protocol';
+import { printable } from '@parley/text';
 import type { ClientEvent, Notice, RoomEvent, ServerStateEvent, SessionEvent } from '../engine/api.js';
 import { textLines, type Style } from './style.js';
 

@@ -1,4 +1,5 @@
-import { printable, type ParleyError } from '@parley/protocol';
+import { type ParleyError } from '@parley/protocol';
+import { printable } from '@parley/text';
 import type { ClientEvent, MessageEvent, Notice, ParleyClient, ReceiptEvent } from '../engine/api.js';
 import type { Outcome, SentText } from './command.js';
 import { errorLine } from './error-lines.js';

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
-import { printable, jsonVersion } from '@parley/protocol';
+import { jsonVersion } from '@parley/protocol';
+import { printable } from '@parley/text';
 import fc from 'fast-check';
 import type { ClientEvent } from '../engine/api.js';
 import { commands, findCommand } from './commands/index.js';

@@ -1,5 +1,6 @@
 /** The contract of `--json`: docs/protocol/json.md. */
-import { printable, type ParleyError } from '@parley/protocol';
+import { type ParleyError } from '@parley/protocol';
+import { printable } from '@parley/text';
 import type { ClientEvent, Notice } from '../engine/api.js';
 import type { Outcome } from './command.js';
 import { noticeLine } from './event-lines.js';

@@ -1,4 +1,5 @@
-import { limits, LineDecoder } from '@parley/protocol';
+import { limits } from '@parley/protocol';
+import { LineDecoder } from '@parley/text';
 
 /** A line to run, or why there is none. */
 export type SourceLine = LineOrProblem & {

@@ -1,4 +1,5 @@
-import { printable, type ParleyError } from '@parley/protocol';
+import { type ParleyError } from '@parley/protocol';
+import { printable } from '@parley/text';
 import type { ClientEvent, Notice } from '../engine/api.js';
 import type { Outcome } from './command.js';
 import { errorLine } from './error-lines.js';

@@ -1,5 +1,5 @@
 /** Colours and marks. Whatever others have written goes through `printable` before it gets here or in here. */
-import { printable } from '@parley/protocol';
+import { printable } from '@parley/text';
 
 interface Marks {
   readonly sent: string;

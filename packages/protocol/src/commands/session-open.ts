@@ -8,5 +8,5 @@ export const sessionOpen = command({
   doc: 'Calls a user; answered when that user has accepted or declined. Two users who call each other are joined.',
   params: z.object({ peer: lookupNameSchema }),
   result: z.object({ introduction: introductionSchema }),
-  errors: ['UNKNOWN_USER', 'USER_OFFLINE', 'SELF', 'BUSY', 'DECLINED'],
+  errors: ['UNKNOWN_USER', 'USER_OFFLINE', 'SELF', 'BUSY', 'DECLINED', 'NO_PATH'],
 });

@@ -1,4 +1,5 @@
-import { ParleyError, printable, type ErrorCode } from '@parley/protocol';
+import { ParleyError, type ErrorCode } from '@parley/protocol';
+import { printable } from '@parley/text';
 import type { AdminCommand, AdminContext } from './admin-command.js';
 import { findAdminCommand } from './admin-commands.js';
 

@@ -1,4 +1,5 @@
-import { LineDecoder, limits } from '@parley/protocol';
+import { limits } from '@parley/protocol';
+import { LineDecoder } from '@parley/text';
 
 /** Runs the lines of a pipe one after the other, and reads on only when one is done; settles at the end of the input. */
 export async function readLines(

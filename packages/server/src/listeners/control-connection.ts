@@ -1,12 +1,6 @@
 import type { Socket } from 'node:net';
-import {
-  errorLine,
-  LineDecoder,
-  notificationLine,
-  ParleyError,
-  type EventName,
-  type EventParams,
-} from '@parley/protocol';
+import { errorLine, notificationLine, ParleyError, type EventName, type EventParams } from '@parley/protocol';
+import { LineDecoder } from '@parley/text';
 import type { RequestDispatcher } from '../dispatch/request-dispatcher.js';
 import type { Clock, Connection } from '../domain/index.js';
 import { TokenBucket, type Rate } from '../dispatch/token-bucket.js';

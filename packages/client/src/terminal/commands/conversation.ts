@@ -1,4 +1,5 @@
-import { ParleyError, printable } from '@parley/protocol';
+import { ParleyError } from '@parley/protocol';
+import { printable } from '@parley/text';
 import type { ConversationStatus, Status } from '../../engine/api.js';
 import { noArguments, roomArgument, userArgument } from '../arguments.js';
 import { declare } from '../command.js';

@@ -1,5 +1,6 @@
 /** Every command of the terminal, in the order of help. */
-import { ParleyError, printable } from '@parley/protocol';
+import { ParleyError } from '@parley/protocol';
+import { printable } from '@parley/text';
 import type { Command } from '../command.js';
 import { connect, disconnect, login, register, trust } from './account.js';
 import { accept, closeRoom, decline, enter, leave, open, send, status } from './conversation.js';

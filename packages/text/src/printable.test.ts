@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { printable } from './printable.js';
+import { plainLine, printable } from './printable.js';
 
 describe('printable', () => {
   it('keeps ordinary text of any language, also beyond the basic plane', () => {
@@ -37,6 +37,23 @@ describe('printable', () => {
         expect(shown.isWellFormed()).toBe(true);
         expect(shown).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/);
         expect(printable(shown)).toBe(shown);
+      }),
+    );
+  });
+});
+
+describe('plainLine', () => {
+  it('puts one mark for each character that printable escapes', () => {
+    expect(plainLine('Grüße\tan \u001b[31mred\u0007\u202e\r\n')).toBe('Grüße an ?[31mred????');
+  });
+
+  it('leaves nothing to escape, and no text longer than it was', () => {
+    const hostile = fc.string({ unit: fc.integer({ min: 0, max: 0xffff }).map((unit) => String.fromCharCode(unit)) });
+    fc.assert(
+      fc.property(hostile, (text) => {
+        const shown = plainLine(text);
+        expect(printable(shown)).toBe(shown);
+        expect(shown.length).toBe(text.length);
       }),
     );
   });

@@ -74,3 +74,24 @@ describe('lines', () => {
     );
   });
 });
+
+describe('older peers', () => {
+  it('may send what is no UTF-8, where that is asked for', () => {
+    const decoder = new LineDecoder(10, { lossy: true });
+    expect([...decoder.push(Uint8Array.of(0x61, 0xe9, 0x62, 0x0a))]).toEqual([{ line: 'a\ufffdb' }]);
+    expect([...decoder.push(new Uint8Array(12))]).toEqual([{ problem: 'too-long' }]);
+  });
+
+  it('are answered with the line end they use', () => {
+    const decoder = new LineDecoder(10);
+    expect(decoder.ending).toBe('\n');
+    for (const [text, ending] of [
+      ['a\r\n', '\r\n'],
+      ['b\n', '\n'],
+      ['\r\n', '\r\n'],
+    ] as const) {
+      for (const byte of bytewise(encoder.encode(text))) [...decoder.push(byte)].forEach(() => undefined);
+      expect(decoder.ending).toBe(ending);
+    }
+  });
+});

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
-import { decodeMessageRecord } from '@parley/protocol';
+import { decodeMessageRecord } from './index.js';
 import { IncomingChain, OutgoingChain } from './message-chain.js';
 
 const hash = (bytes: Uint8Array): Uint8Array => createHash('sha256').update(bytes).digest();

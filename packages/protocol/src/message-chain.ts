@@ -3,8 +3,9 @@
  * sees a message that comes twice, one that is missing, and one that does not fit what was said before. What a sender
  * tells others it does not see.
  */
-import { encodeMessageRecord, messageHashBytes, type MessageRecord } from '@parley/protocol';
+import { encodeMessageRecord, messageHashBytes, type MessageRecord } from './peer-message.js';
 
+/** SHA-256. */
 export type Hash = (bytes: Uint8Array) => Uint8Array;
 
 export class OutgoingChain {

@@ -1,20 +1,30 @@
 /** A decoded line, or what was wrong with the one in its place. */
 export type DecodedLine = { readonly line: string } | { readonly problem: 'too-long' | 'not-utf8' };
 
+export type LineEnding = '\n' | '\r\n';
+
 /**
  * Cuts a byte stream into lines ended by LF or CRLF and decodes each as UTF-8. Holds at most one line of `maxBytes`.
  * Whole lines are decoded, never chunks, so a character split between two reads is safe.
  */
 export class LineDecoder {
   readonly #maxBytes: number;
-  readonly #utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+  readonly #utf8: TextDecoder;
   /** The line begun so far, copied: the caller may reuse its buffer, and small pieces cost no more than their bytes. */
   #held = new Uint8Array(0);
   #heldBytes = 0;
   #skipping = false;
+  #ending: LineEnding = '\n';
 
-  constructor(maxBytes: number) {
+  /** @param options `lossy`: what is no UTF-8 reads as U+FFFD, for peers older than it, rather than as `not-utf8` */
+  constructor(maxBytes: number, { lossy = false }: { readonly lossy?: boolean } = {}) {
     this.#maxBytes = maxBytes;
+    this.#utf8 = new TextDecoder('utf-8', { fatal: !lossy, ignoreBOM: true });
+  }
+
+  /** How the last whole line ended. */
+  get ending(): LineEnding {
+    return this.#ending;
   }
 
   /**
@@ -65,7 +75,8 @@ export class LineDecoder {
       this.#hold(piece);
       line = this.#held.subarray(0, this.#heldBytes);
     }
-    const length = line.at(-1) === 0x0d ? line.length - 1 : line.length;
+    this.#ending = line.at(-1) === 0x0d ? '\r\n' : '\n';
+    const length = line.length - this.#ending.length + 1;
     try {
       if (length > this.#maxBytes) return { problem: 'too-long' };
       return { line: this.#utf8.decode(line.subarray(0, length)) };

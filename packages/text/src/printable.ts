@@ -10,3 +10,11 @@ const unprintable =
 export function printable(text: string): string {
   return text.replace(unprintable, (character) => `\\u{${character.charCodeAt(0).toString(16)}}`);
 }
+
+/**
+ * The same for places that have room for no escapes, such as the lines of a telnet client: one `?` for each such
+ * character, and a space for a tab. Never longer than the text, in characters or in bytes.
+ */
+export function plainLine(text: string): string {
+  return text.replaceAll('\t', ' ').replace(unprintable, '?');
+}

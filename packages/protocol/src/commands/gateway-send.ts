@@ -1,0 +1,20 @@
+import { z } from 'zod';
+import { command } from '../command.js';
+import { frameBatchShape, idSchema, lookupNameSchema } from '../values.js';
+
+export const gatewaySend = command({
+  access: 'user',
+  rate: 'light',
+  doc: 'Says something to a user behind a gateway, who is in that session or room too. The server can read it.',
+  params: z.object({
+    peer: lookupNameSchema,
+    /** The session, or the room’s opening. */
+    conversation: idSchema,
+    ...frameBatchShape,
+    /** After a reconnect: what was on its way here is to be sent again. */
+    resume: z.boolean().default(false),
+  }),
+  /** How many frames have come from here. */
+  result: z.object({ received: z.int().min(0) }),
+  errors: ['NO_CONVERSATION'],
+});
