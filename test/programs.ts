@@ -31,8 +31,10 @@ export class Program {
   #changed = new Set<() => void>();
   #end: number | NodeJS.Signals | undefined;
 
+  /** @param file a script for Node, or a program of another kind */
   constructor(file: string, args: readonly string[], env: NodeJS.ProcessEnv = process.env) {
-    this.child = spawn(process.execPath, [file, ...args], { stdio: ['pipe', 'pipe', 'pipe'], env });
+    const [command, ...first] = /\.m?js$/.test(file) ? [process.execPath, file] : [file];
+    this.child = spawn(command, [...first, ...args], { stdio: ['pipe', 'pipe', 'pipe'], env });
     running.add(this);
     this.ended = once(this.child, 'close').then(([code, signal]: (number | NodeJS.Signals)[]) => {
       running.delete(this);
