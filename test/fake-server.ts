@@ -128,7 +128,7 @@ export class FakeServer {
 /** An introduction to a device that is not there. */
 export function introductionTo(peer: string, role: 'initiator' | 'responder' = 'initiator'): Params {
   const candidates = [{ kind: 'host', address: '127.0.0.1', port: 9 }];
-  return { id: newId(), peer, deviceKey: deviceKey, psk: random(32), role, candidates };
+  return { via: 'device', id: newId(), peer, deviceKey, psk: random(32), role, candidates };
 }
 
 /** The base point's double would do as well; any point that is no trap. */

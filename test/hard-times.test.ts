@@ -88,7 +88,7 @@ describe('coming back', () => {
     const person = await alice();
     behave({
       'account.resume': (_, connection) => {
-        connection.notify('session.incoming', { peer: 'bob' });
+        connection.notify('session.incoming', { peer: 'bob', door: 'native' });
         return { user: 'alice' };
       },
       'session.answer': () => ({ introduction: introductionTo('bob', 'responder') }),
@@ -122,7 +122,7 @@ describe('coming back', () => {
 describe('a call', () => {
   it('that rings while the server goes for good ends, and its timer does no harm', async () => {
     const person = await alice({ accept: 'ask' }, { ringMs: 150 });
-    server.latest.notify('session.incoming', { peer: 'bob' });
+    server.latest.notify('session.incoming', { peer: 'bob', door: 'native' });
     await person.next('session', { peer: 'bob', state: 'incoming' });
     server.latest.notify('server.replaced', {});
     await person.next('session', { peer: 'bob', state: 'closed', reason: 'CANCELLED' });
@@ -145,8 +145,8 @@ describe('a call', () => {
     });
     const call = person.client.open('bob');
     await until(() => server.paramsOf('room.leave').length > 0, 'the leaving');
-    server.latest.notify('session.incoming', { peer: 'bob' });
-    server.latest.notify('session.incoming', { peer: 'carol' });
+    server.latest.notify('session.incoming', { peer: 'bob', door: 'native' });
+    server.latest.notify('session.incoming', { peer: 'carol', door: 'native' });
     await until(() => server.paramsOf('session.answer').length > 0, 'the answer to carol');
     letGo();
     await expect(call).rejects.toMatchObject(withCode('NO_PATH'));
@@ -156,7 +156,7 @@ describe('a call', () => {
   it('that is being taken gives way to what the user does', async () => {
     const person = await alice({}, { pathTimeoutMs: 60_000 });
     behave({ 'session.answer': () => ({ introduction: introductionTo('bob', 'responder') }) });
-    server.latest.notify('session.incoming', { peer: 'bob' });
+    server.latest.notify('session.incoming', { peer: 'bob', door: 'native' });
     await person.next('session', { peer: 'bob', state: 'incoming' });
     await person.client.enter('lab');
     await person.next('session', { peer: 'bob', state: 'closed' });
@@ -166,7 +166,7 @@ describe('a call', () => {
 
   it('that is told twice is one', async () => {
     const person = await alice({ accept: 'ask' });
-    for (let n = 0; n < 2; n += 1) server.latest.notify('session.incoming', { peer: 'bob' });
+    for (let n = 0; n < 2; n += 1) server.latest.notify('session.incoming', { peer: 'bob', door: 'native' });
     await person.next('session', { peer: 'bob', state: 'incoming' });
     behave({ 'session.answer': () => ({ introduction: null }) });
     await person.client.decline();

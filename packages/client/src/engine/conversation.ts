@@ -11,6 +11,7 @@ import {
   OutgoingChain,
   ParleyError,
   textProblem,
+  type DeviceIntroduction,
   type Introduction,
   type MessageRecord,
 } from '@parley/protocol';
@@ -104,6 +105,7 @@ export class Conversation {
   link(introduction: Introduction, established: () => void = () => undefined): Promise<void> {
     const { peer } = introduction;
     if (this.#isEnded) return Promise.reject(new ParleyError('NO_CONVERSATION'));
+    if (introduction.via === 'gateway') return Promise.reject(new ParleyError('NO_PATH'));
     this.removeMember(peer);
     const member: Member = { name: peer, link: undefined, unconfirmed: new Unconfirmed(), malformed: 0 };
     this.#members.set(peer, member);
@@ -329,7 +331,7 @@ export class Conversation {
   }
 }
 
-function forTransport({ id, deviceKey, psk, role, candidates }: Introduction): TransportIntroduction {
+function forTransport({ id, deviceKey, psk, role, candidates }: DeviceIntroduction): TransportIntroduction {
   return {
     id: Buffer.from(id, 'hex'),
     peerKey: Buffer.from(deviceKey, 'base64'),

