@@ -7,12 +7,13 @@ import type {
   Background,
   Clock,
   Connection,
+  GatewayConnection,
   HashingClient,
   PasswordHasher,
   RandomSource,
   ResumeTokenRepository,
 } from './ports.js';
-import type { OnlineUser, PresenceTable } from './presence.js';
+import type { DeviceUser, GatewayDoor, GatewayUser, PresenceTable } from './presence.js';
 import { userBounds } from './settings.js';
 import { Turns } from './turns.js';
 
@@ -56,9 +57,14 @@ export class Accounts {
       if (normal === undefined) throw new ParleyError('PASSWORD_INVALID');
       const { accounts, passwords, clock } = this.#ports;
       // Spares the hashing; who really comes first is decided by the insertion.
-      if (await accounts.find(name)) throw new ParleyError('NAME_TAKEN');
+      if ((await accounts.find(name)) || this.#presence.isBehindGateway(name)) throw new ParleyError('NAME_TAKEN');
       const passwordHash = await passwords.hash(normal, this.#client(connection));
-      if (!(await accounts.insert({ name, passwordHash, createdAt: clock.now() }))) throw new ParleyError('NAME_TAKEN');
+      await this.#turns.take(name, async () => {
+        const isFree =
+          !this.#presence.isBehindGateway(name) &&
+          (await accounts.insert({ name, passwordHash, createdAt: clock.now() }));
+        if (!isFree) throw new ParleyError('NAME_TAKEN');
+      });
       return this.#enrol(connection, name, deviceKey);
     });
   }
@@ -103,10 +109,22 @@ export class Accounts {
     });
   }
 
-  async logout(user: OnlineUser): Promise<void> {
+  async logout(user: DeviceUser): Promise<void> {
     await this.#turns.take(user.name, async () => {
       await this.#ports.resumeTokens.delete(user.name, user.deviceKey);
       this.#presence.leave(user);
+    });
+  }
+
+  /**
+   * Lets a user of an older system in, under a name that nobody has.
+   * @throws ParleyError NAME_INVALID, NAME_TAKEN
+   */
+  enterGateway(connection: GatewayConnection, name: string, door: GatewayDoor): Promise<GatewayUser> {
+    return this.#turns.take(name, async () => {
+      if (!namePattern.test(name)) throw new ParleyError('NAME_INVALID');
+      if (await this.#ports.accounts.find(name)) throw new ParleyError('NAME_TAKEN');
+      return this.#presence.enterGateway(connection, name, door);
     });
   }
 

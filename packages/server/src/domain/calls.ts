@@ -47,12 +47,13 @@ export class Calls {
   }
 
   /** @throws ParleyError NO_CALLER */
-  answer(callee: OnlineUser, caller: string, answer: 'accept' | 'decline' | 'busy'): Introduction | null {
-    const call = this.#ringing.get(caller, callee.name);
-    if (!call) throw new ParleyError('NO_CALLER', 'this user is not calling');
-    if (answer === 'accept') return this.#join(call, callee);
-    this.#end(call, callee.name).refuse(new ParleyError(answer === 'busy' ? 'BUSY' : 'DECLINED'));
-    return null;
+  accept(callee: OnlineUser, caller: string): Introduction {
+    return this.#join(this.#ringingCall(callee, caller), callee);
+  }
+
+  /** @throws ParleyError NO_CALLER */
+  refuse(callee: OnlineUser, caller: string, why: 'BUSY' | 'DECLINED' | 'NO_PATH'): void {
+    this.#end(this.#ringingCall(callee, caller), callee.name).refuse(new ParleyError(why));
   }
 
   /** Takes a call back, if there is one. */
@@ -73,7 +74,7 @@ export class Calls {
     for (const [caller, call] of this.#ringing.to(callee.name)) {
       this.#clock.after(0, () => {
         if (this.#ringing.get(caller, callee.name) !== call || !this.#presence.isCurrent(callee)) return;
-        this.#presence.tell(callee.name, 'session.incoming', { peer: caller });
+        this.#presence.tell(callee.name, 'session.incoming', { peer: caller, door: call.caller.door });
       });
     }
   }
@@ -92,6 +93,12 @@ export class Calls {
     }
   }
 
+  #ringingCall(callee: OnlineUser, caller: string): Call {
+    const call = this.#ringing.get(caller, callee.name);
+    if (!call) throw new ParleyError('NO_CALLER', 'this user is not calling');
+    return call;
+  }
+
   #ring(caller: OnlineUser, callee: OnlineUser): Promise<Introduction> {
     let accept: Call['accept'] = () => undefined;
     let refuse: Call['refuse'] = () => undefined;
@@ -106,7 +113,7 @@ export class Calls {
       this.#presence.tell(callee.name, 'session.cancelled', { peer: caller.name });
     });
     this.#ringing.set(caller.name, callee.name, { caller, answered, accept, refuse, stopRinging });
-    this.#presence.tell(callee.name, 'session.incoming', { peer: caller.name });
+    this.#presence.tell(callee.name, 'session.incoming', { peer: caller.name, door: caller.door });
     return answered;
   }
 

@@ -9,6 +9,7 @@ export type {
   Clock,
   Connection,
   EnrolledDevice,
+  GatewayConnection,
   HashingClient,
   PasswordHasher,
   RandomSource,
@@ -16,6 +17,6 @@ export type {
   Room,
   RoomRepository,
 } from './ports.js';
-export type { OnlineUser } from './presence.js';
+export type { DeviceUser, GatewayDoor, GatewayUser, OnlineUser, PresenceListener } from './presence.js';
 export type { RoomEntry, Rooms, RoomSummary } from './rooms.js';
 export { defaultDomainSettings, type DomainSettings } from './settings.js';

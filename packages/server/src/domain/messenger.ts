@@ -1,9 +1,15 @@
-import { ParleyError, type Candidate, type CloseReason, type Introduction } from '@parley/protocol';
+import { ParleyError, type Candidate, type CloseReason, type FrameBatch, type Introduction } from '@parley/protocol';
 import { Accounts, type AccountPorts } from './accounts.js';
 import { Calls } from './calls.js';
 import { cutPage, pageLimit, type Page, type PageRequest } from './page.js';
 import type { Connection, RoomRepository } from './ports.js';
-import { PresenceTable, type OnlineUser } from './presence.js';
+import {
+  PresenceTable,
+  type DeviceUser,
+  type GatewayUser,
+  type OnlineUser,
+  type PresenceListener,
+} from './presence.js';
 import { Rooms } from './rooms.js';
 import { Sessions } from './sessions.js';
 import { defaultDomainSettings, type DomainSettings } from './settings.js';
@@ -58,18 +64,29 @@ export class Messenger {
     this.#presence.disconnected(connection);
   }
 
-  userOn(connection: Connection): OnlineUser | undefined {
+  userOn(connection: Connection): DeviceUser | undefined {
     return this.#presence.userOn(connection);
   }
 
-  onlinePage(request: PageRequest): Page<{ name: string }> {
+  /** A user of an older system is gone. */
+  leaveGateway(user: GatewayUser): void {
+    this.#presence.disconnected(user.connection);
+  }
+
+  /** Tells of who comes online and who goes, until the returned function is called. */
+  watchPresence(listener: PresenceListener): () => void {
+    return this.#presence.watch(listener);
+  }
+
+  isOnline(name: string): boolean {
+    return this.#presence.online(name) !== undefined;
+  }
+
+  onlinePage(request: PageRequest): Page<{ name: string; door: OnlineUser['door'] }> {
     const limit = pageLimit(request);
     const names = this.#presence.onlineAfter(request.after, limit + 1);
-    return cutPage(
-      names.map((name) => ({ name })),
-      limit,
-      (user) => user.name,
-    );
+    const users = names.map((name) => ({ name, door: this.#presence.online(name)?.door ?? 'native' }));
+    return cutPage(users, limit, (user) => user.name);
   }
 
   /** @throws ParleyError UNKNOWN_USER */
@@ -79,7 +96,7 @@ export class Messenger {
     return { name, online };
   }
 
-  publish(user: OnlineUser, candidates: readonly Candidate[]): void {
+  publish(user: DeviceUser, candidates: readonly Candidate[]): void {
     user.candidates = candidates;
   }
 
@@ -93,7 +110,14 @@ export class Messenger {
 
   /** @throws ParleyError NO_CALLER */
   answerCall(user: OnlineUser, caller: string, answer: 'accept' | 'decline' | 'busy'): Introduction | null {
-    return this.#calls.answer(user, caller, answer);
+    if (answer === 'accept') return this.#calls.accept(user, caller);
+    this.#calls.refuse(user, caller, answer === 'busy' ? 'BUSY' : 'DECLINED');
+    return null;
+  }
+
+  /** The client of the older system cannot be reached. @throws ParleyError NO_CALLER */
+  failCall(user: GatewayUser, caller: string): void {
+    this.#calls.refuse(user, caller, 'NO_PATH');
   }
 
   /** Takes back a call to `peer`, if there is one. */
@@ -110,13 +134,28 @@ export class Messenger {
     this.#sessions.restore(user, peer, id);
   }
 
+  /**
+   * Carries what one user says to another in the session or room of that id, where at least one of them has no device:
+   * between two devices the server carries nothing.
+   * @returns how many frames have come there from this user, where that is known at once
+   * @throws ParleyError NO_CONVERSATION, INVALID_PARAMS
+   */
+  carryFrames(from: OnlineUser, peer: string, id: string, batch: FrameBatch, resume: boolean): number | undefined {
+    const together = this.#sessions.has(from.name, peer, id) || this.rooms.areIn(id, from.name, peer);
+    const to = this.#presence.online(peer);
+    if (!together || (from.door === 'native' && to?.door === 'native')) throw new ParleyError('NO_CONVERSATION');
+    if (to?.door !== 'native') return to?.connection.receive(from.name, id, batch, resume);
+    to.connection.notify('gateway.frames', { peer: from.name, conversation: id, ...batch, frames: [...batch.frames] });
+    return undefined;
+  }
+
   /** For the operator: everybody who is online, by name. */
-  onlineUsers(): { name: string; address: string; port: number; since: number }[] {
+  onlineUsers(): { name: string; door: OnlineUser['door']; address: string; port: number; since: number }[] {
     return this.#presence.onlineAfter(undefined, Infinity).flatMap((name) => {
       const user = this.#presence.online(name);
       if (!user) return [];
       const { address, port } = user.connection;
-      return [{ name, address, port, since: user.since }];
+      return [{ name, door: user.door, address, port, since: user.since }];
     });
   }
 

@@ -1,5 +1,5 @@
 /** What the domain needs from the world; `compose.ts` brings the real parts, tests bring fakes. */
-import type { EventName, EventParams } from '@parley/protocol';
+import type { EventName, EventParams, FrameBatch } from '@parley/protocol';
 
 export interface Clock {
   /** The wall clock, milliseconds since 1970. */
@@ -22,6 +22,17 @@ export interface Connection {
   notify<E extends EventName>(event: E, params: EventParams<E>): void;
   /** Closes it after what was sent before. */
   close(): void;
+}
+
+/** A user of an older system: what is said to it ends here, in the server. */
+export interface GatewayConnection extends Connection {
+  /**
+   * Takes what a user says in a conversation that both are in.
+   * @param resume what was on its way to that user is to be sent again
+   * @returns how many frames of that user have come so far
+   * @throws ParleyError NO_CONVERSATION, INVALID_PARAMS
+   */
+  receive(from: string, conversation: string, batch: FrameBatch, resume: boolean): number;
 }
 
 /** Work that nobody waits for. */

@@ -1,9 +1,10 @@
 import { ParleyError, type Candidate, type EventName, type EventParams } from '@parley/protocol';
-import type { Clock, Connection } from './ports.js';
+import type { Clock, Connection, GatewayConnection } from './ports.js';
 import { SortedNames } from './sorted-names.js';
 
 /** One login, from the moment it succeeded until its connection ends, logs out or is replaced. */
-export interface OnlineUser {
+export interface DeviceUser {
+  readonly door: 'native';
   readonly name: string;
   readonly connection: Connection;
   /** X25519 public key, base64. */
@@ -13,6 +14,20 @@ export interface OnlineUser {
   /** Milliseconds since 1970. */
   readonly since: number;
 }
+
+/** The gateways whose users have a name here. */
+export type GatewayDoor = 'line' | 'peer';
+
+/** A user of an older system, without account and device; gone as soon as its connection is. */
+export interface GatewayUser {
+  readonly door: GatewayDoor;
+  readonly name: string;
+  readonly connection: GatewayConnection;
+  /** Milliseconds since 1970. */
+  readonly since: number;
+}
+
+export type OnlineUser = DeviceUser | GatewayUser;
 
 /**
  * A user that the server knows something of besides the account. `away`: the connection broke; sessions and rooms are
@@ -37,6 +52,12 @@ export interface DepartureListener {
   forgotten(name: string, how: 'left' | 'lost'): void;
 }
 
+/** Hears of who comes online and who goes; one whose connection is taken over by another does neither. */
+export interface PresenceListener {
+  came(user: OnlineUser): void;
+  went(name: string): void;
+}
+
 /** Who is online, on which connection. */
 export class PresenceTable {
   readonly #clock: Clock;
@@ -46,6 +67,7 @@ export class PresenceTable {
   readonly #byConnection = new Map<Connection, OnlineUser>();
   readonly #open = new Set<Connection>();
   readonly #onlineNames = new SortedNames();
+  readonly #listeners = new Set<PresenceListener>();
   #stopped = false;
 
   constructor(clock: Clock, graceMs: number, departures: DepartureListener) {
@@ -66,7 +88,7 @@ export class PresenceTable {
    * Logs a stranger in with a password: a new start, so nothing is left of an earlier, broken connection.
    * @throws ParleyError ALREADY_CONNECTED
    */
-  enter(connection: Connection, name: string, deviceKey: string): OnlineUser {
+  enter(connection: Connection, name: string, deviceKey: string): DeviceUser {
     this.#requireStranger(connection);
     const before = this.#byName.get(name);
     if (before?.state === 'online') throw new ParleyError('ALREADY_CONNECTED');
@@ -74,7 +96,15 @@ export class PresenceTable {
       before.endGrace();
       this.#forget(name, 'lost');
     }
-    return this.#goOnline({ name, connection, deviceKey, candidates: [], since: this.#clock.now() });
+    const since = this.#clock.now();
+    return this.#goOnline({ door: 'native', name, connection, deviceKey, candidates: [], since });
+  }
+
+  /** Lets a user of an older system in. @throws ParleyError NAME_TAKEN by anyone who is online or may come back */
+  enterGateway(connection: GatewayConnection, name: string, door: GatewayDoor): GatewayUser {
+    if (this.#byName.has(name)) throw new ParleyError('NAME_TAKEN');
+    this.#open.add(connection);
+    return this.#goOnline({ door, name, connection, since: this.#clock.now() });
   }
 
   /**
@@ -83,14 +113,15 @@ export class PresenceTable {
    * connection broke it makes a new start.
    * @throws ParleyError ALREADY_CONNECTED
    */
-  resume(connection: Connection, name: string, deviceKey: string): OnlineUser {
+  resume(connection: Connection, name: string, deviceKey: string): DeviceUser {
     const before = this.#byName.get(name);
     const device = before?.state === 'online' ? before.user : before;
-    if (!before || device?.deviceKey !== deviceKey) return this.enter(connection, name, deviceKey);
+    if (!before || !device || !('deviceKey' in device) || device.deviceKey !== deviceKey)
+      return this.enter(connection, name, deviceKey);
     this.#requireStranger(connection);
     // The device keeps its socket, and so its addresses, until it says otherwise.
     const { candidates } = device;
-    const user: OnlineUser = { name, connection, deviceKey, candidates, since: this.#clock.now() };
+    const user: DeviceUser = { door: 'native', name, connection, deviceKey, candidates, since: this.#clock.now() };
     if (before.state === 'away') {
       before.endGrace();
       return this.#goOnline(user);
@@ -116,6 +147,10 @@ export class PresenceTable {
     const user = this.#byConnection.get(connection);
     if (!user) return;
     this.#goOffline(user);
+    if (user.door !== 'native') {
+      this.#forget(user.name, 'left');
+      return;
+    }
     if (this.#stopped) return;
     const { name, deviceKey, candidates } = user;
     const endGrace = this.#clock.after(this.#graceMs, () => {
@@ -124,13 +159,28 @@ export class PresenceTable {
     this.#byName.set(name, { state: 'away', deviceKey, candidates, endGrace });
   }
 
-  userOn(connection: Connection): OnlineUser | undefined {
-    return this.#byConnection.get(connection);
+  userOn(connection: Connection): DeviceUser | undefined {
+    const user = this.#byConnection.get(connection);
+    return user?.door === 'native' ? user : undefined;
   }
 
   online(name: string): OnlineUser | undefined {
     const presence = this.#byName.get(name);
     return presence?.state === 'online' ? presence.user : undefined;
+  }
+
+  /** Whether a user of an older system has this name. */
+  isBehindGateway(name: string): boolean {
+    const user = this.online(name);
+    return user !== undefined && user.door !== 'native';
+  }
+
+  /** The returned function ends it. */
+  watch(listener: PresenceListener): () => void {
+    this.#listeners.add(listener);
+    return () => {
+      this.#listeners.delete(listener);
+    };
   }
 
   /** Tells a user something; one who is not online does not hear it. */
@@ -163,10 +213,12 @@ export class PresenceTable {
     if (this.#byConnection.has(connection)) throw new ParleyError('ALREADY_LOGGED_IN');
   }
 
-  #goOnline(user: OnlineUser): OnlineUser {
+  #goOnline<User extends OnlineUser>(user: User): User {
+    const isNew = this.online(user.name) === undefined;
     this.#byName.set(user.name, { state: 'online', user });
     this.#byConnection.set(user.connection, user);
     this.#onlineNames.add(user.name);
+    if (isNew) for (const listener of this.#listeners) listener.came(user);
     return user;
   }
 
@@ -175,6 +227,7 @@ export class PresenceTable {
     this.#byConnection.delete(user.connection);
     this.#onlineNames.delete(user.name);
     this.#departures.offline(user.name);
+    for (const listener of this.#listeners) listener.went(user.name);
   }
 
   #forget(name: string, how: 'left' | 'lost'): void {

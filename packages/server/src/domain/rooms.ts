@@ -66,7 +66,7 @@ export class Rooms {
   }
 
   /**
-   * Enters a room, or opens it when there is none of that name. The newcomer is the initiator to each member; one who
+   * Enters a room, or opens it when there is none of that name; who has no account can only enter. The newcomer is the initiator to each member; one who
    * is in it already is introduced anew, for the device may have started afresh. Members who are away are introduced
    * when they come back.
    * @throws ParleyError NAME_INVALID, ROOM_FULL, ROOM_LIMIT, UNKNOWN_ROOM
@@ -109,6 +109,12 @@ export class Rooms {
     });
   }
 
+  /** Whether the two are in the room's opening of this id. */
+  areIn(id: string, name: string, peer: string): boolean {
+    for (const live of this.#joined.get(name) ?? []) if (live.room.id === id) return live.members.has(peer);
+    return false;
+  }
+
   /** Takes a user out of all rooms and tells the others why. */
   forget(name: string, how: 'left' | 'lost'): void {
     for (const live of [...(this.#joined.get(name) ?? [])]) this.#remove(name, live, how);
@@ -147,6 +153,8 @@ export class Rooms {
       throw new ParleyError('UNKNOWN_ROOM', 'the room was closed meanwhile');
     }
     if (found) return found;
+    // It would be owned by a name that somebody else may register.
+    if (user.door !== 'native') throw new ParleyError('UNKNOWN_ROOM');
     const room: Room = { name, owner: user.name, id: this.#random.id(), createdAt: this.#clock.now() };
     switch (await this.#repository.insert(room, this.#roomsOwned)) {
       case 'inserted':

@@ -67,8 +67,9 @@ export class Sessions {
   }
 
   /**
-   * Drops what a user had. Only one that logged out is gone for the peers. Else the devices may go on talking, so a
-   * peer who is online, and will not tell of the session again, has thereby told of it.
+   * Drops what a user had. One that logged out is gone for the peers, and one that did not come back is for those
+   * without a device. Other devices may go on talking, so a peer who is online, and will not tell of the session again,
+   * has thereby told of it.
    */
   forget(name: string, how: 'left' | 'lost'): void {
     this.dropClaims(name);
@@ -76,8 +77,15 @@ export class Sessions {
       const peer = users[0] === name ? users[1] : users[0];
       this.#sessions.delete(...users);
       if (how === 'left') this.#presence.tell(peer, 'session.closed', { peer: name, id, reason: 'ended' });
-      else if (this.#presence.online(peer)) this.#claim(peer, name, id);
+      else if (this.#presence.isBehindGateway(peer)) {
+        this.#presence.tell(peer, 'session.closed', { peer: name, id, reason: 'PEER_LOST' });
+      } else if (this.#presence.online(peer)) this.#claim(peer, name, id);
     }
+  }
+
+  /** Whether the two are in the session that began with this introduction. */
+  has(name: string, peer: string, id: string): boolean {
+    return this.#sessions.get(...ordered(name, peer))?.id === id;
   }
 
   of(name: string): Session[] {

@@ -1,5 +1,5 @@
 import type { commands, Method, Params, Result } from '@parley/protocol';
-import type { Connection, Messenger, OnlineUser } from '../domain/index.js';
+import type { Connection, DeviceUser, Messenger } from '../domain/index.js';
 
 /** What clients may ask about the server itself. */
 export interface ServerFacts {
@@ -8,7 +8,7 @@ export interface ServerFacts {
   readonly pingIntervalMs: number;
 }
 
-export interface HandlerContext<User = OnlineUser | undefined> {
+export interface HandlerContext<User = DeviceUser | undefined> {
   readonly messenger: Messenger;
   readonly server: ServerFacts;
   /** Where the request came from. */
@@ -17,7 +17,7 @@ export interface HandlerContext<User = OnlineUser | undefined> {
   readonly user: User;
 }
 
-type UserOf<M extends Method> = (typeof commands)[M]['access'] extends 'user' ? OnlineUser : OnlineUser | undefined;
+type UserOf<M extends Method> = (typeof commands)[M]['access'] extends 'user' ? DeviceUser : DeviceUser | undefined;
 
 /** Answers one command; access, parameters and rate are checked before. */
 export type Handler<M extends Method> = (

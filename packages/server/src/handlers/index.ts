@@ -2,6 +2,7 @@ import { accountLogin } from './account-login.js';
 import { accountLogout } from './account-logout.js';
 import { accountRegister } from './account-register.js';
 import { accountResume } from './account-resume.js';
+import { gatewaySend } from './gateway-send.js';
 import { pathPublish } from './path-publish.js';
 import { roomClose } from './room-close.js';
 import { roomEnter } from './room-enter.js';
@@ -39,5 +40,6 @@ export const handlers: HandlerTable = {
   'session.answer': sessionAnswer,
   'session.close': sessionClose,
   'session.restore': sessionRestore,
+  'gateway.send': gatewaySend,
   'path.publish': pathPublish,
 };
