@@ -9,6 +9,7 @@ import { Messenger } from './domain/index.js';
 import { handlers } from './handlers/index.js';
 import { bindPair } from './listeners/bind.js';
 import { ControlListener } from './listeners/control-listener.js';
+import type { HostAndPort } from './listeners/host-and-port.js';
 import { SendQueues } from './listeners/send-queues.js';
 import { StunListener } from './listeners/stun-listener.js';
 import { defaultOptions, type ServerOptions, type StartOptions } from './options.js';
@@ -23,11 +24,6 @@ const tokenSweepMs = 24 * 3_600_000;
 
 /** What is under way when the server stops gets this long; a call that waits is ended before. */
 const drainMs = 5_000;
-
-export interface HostAndPort {
-  readonly host: string;
-  readonly port: number;
-}
 
 export interface RunningServer {
   /** Where clients connect. */

@@ -145,6 +145,8 @@ export class Messenger {
     const to = this.#presence.online(peer);
     if (!together || (from.door === 'native' && to?.door === 'native')) throw new ParleyError('NO_CONVERSATION');
     if (to?.door !== 'native') return to?.connection.receive(from.name, id, batch, resume);
+    // A device says by itself when it is there, and learns what has come from the reply.
+    if (batch.frames.length === 0) return undefined;
     to.connection.notify('gateway.frames', { peer: from.name, conversation: id, ...batch, frames: [...batch.frames] });
     return undefined;
   }

@@ -31,7 +31,7 @@ export async function bindPair<L extends TcpListener>(
   host: string | undefined,
   port: number,
 ): Promise<BoundPair<L>> {
-  const addresses = host === undefined ? allInterfaces : [await resolve(host)];
+  const addresses = host === undefined ? allInterfaces : [await resolveHost(host)];
   for (const [index, address] of addresses.entries()) {
     try {
       return await bindAddress(makeListener, address, port);
@@ -70,7 +70,8 @@ async function bindAddress<L extends TcpListener>(
   }
 }
 
-async function resolve(host: string): Promise<string> {
+/** @throws StartFailure ADDRESS_UNUSABLE */
+export async function resolveHost(host: string): Promise<string> {
   try {
     return (await lookup(host)).address;
   } catch (cause) {
@@ -78,7 +79,8 @@ async function resolve(host: string): Promise<string> {
   }
 }
 
-function bindFailure(host: string, port: number, cause: unknown): unknown {
+/** Words for an address or port that cannot be listened on; other errors stay as they are. */
+export function bindFailure(host: string, port: number, cause: unknown): unknown {
   const { code, syscall } = cause as NodeJS.ErrnoException;
   if (syscall !== 'listen' && syscall !== 'bind') return cause;
   const where = `port ${String(port)} of ${host}`;

@@ -1,0 +1,235 @@
+import { once } from 'node:events';
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import type { Clock } from '../domain/index.js';
+import { bindFailure, resolveHost } from '../listeners/bind.js';
+import { plainAddress } from '../listeners/control-connection.js';
+import type { HostAndPort } from '../listeners/host-and-port.js';
+import type { Log } from '../log.js';
+
+/** How long a client may take to read its last bytes before it is cut off. */
+const lingerMs = 3_000;
+
+/** After so long without a word the system asks whether the other end is still there. */
+const keepAliveMs = 60_000;
+
+/** One client of a gateway, as the gateway sees it. */
+export interface GatewaySocket {
+  readonly address: string;
+  readonly port: number;
+  /** Ours, as this client reaches it. */
+  readonly localAddress: string;
+  /**
+   * What is written within one turn of the event loop leaves together. A client that leaves more unread than the queue
+   * takes is dropped.
+   * @param written called when the system has taken the bytes; never, when the client is gone before
+   */
+  write(bytes: Uint8Array | string, written?: () => void): void;
+  /** Lets what is queued go out, then closes; nothing is received any more. */
+  end(): void;
+  destroy(): void;
+  pause(): void;
+  resume(): void;
+  /** Somebody is there, and makes room for nobody any more. @param silenceMs how long they may be silent; null: for ever */
+  settle(silenceMs: number | null): void;
+}
+
+/** What a gateway does with one client. */
+export interface GatewayUse {
+  received(bytes: Uint8Array): void;
+  /** It is gone, for whatever reason; called once. */
+  closed(): void;
+}
+
+export interface GatewayListenerOptions {
+  /** For the log. */
+  readonly name: string;
+  /** Of connections; of those that are not settled, the oldest makes room for a newcomer. */
+  readonly maxConnections: number;
+  /** One that is not settled may be silent so long. */
+  readonly strangerMs: number;
+  /** What may wait to be written to one client. */
+  readonly sendQueueBytes: number;
+  readonly clock: Clock;
+  readonly log: Log;
+  accept(socket: GatewaySocket): GatewayUse;
+}
+
+/** Accepts the TCP clients of one gateway: never too many, none that is silent for ever, none that does not read. */
+export class GatewayListener {
+  readonly #options: GatewayListenerOptions;
+  readonly #server: Server;
+  readonly #clients = new Set<Client>();
+  /** In the order they came. */
+  readonly #strangers = new Set<Client>();
+
+  constructor(options: GatewayListenerOptions) {
+    this.#options = options;
+    const tcp = { noDelay: true, keepAlive: true, keepAliveInitialDelay: keepAliveMs, allowHalfOpen: true };
+    this.#server = createServer(tcp, (socket) => {
+      this.#accept(socket);
+    });
+  }
+
+  /** @param port 0 picks a free one @throws StartFailure PORT_IN_USE, ADDRESS_UNUSABLE */
+  async listen(host: string, port: number): Promise<HostAndPort> {
+    const address = await resolveHost(host);
+    try {
+      this.#server.listen({ host: address, port });
+      await once(this.#server, 'listening');
+    } catch (cause) {
+      throw bindFailure(address, port, cause);
+    }
+    this.#server.on('error', (error: NodeJS.ErrnoException) => {
+      this.#options.log.warn({ code: error.code }, `${this.#options.name}: a client could not be accepted`);
+    });
+    const bound = this.#server.address() as AddressInfo;
+    return { host: bound.address, port: bound.port };
+  }
+
+  /** Accepts nobody any more; what is queued goes out, and what has not gone in time is cut off. */
+  async close(): Promise<void> {
+    if (!this.#server.listening) return;
+    const closed = once(this.#server, 'close');
+    this.#server.close();
+    for (const client of [...this.#clients]) client.end();
+    await closed;
+  }
+
+  #accept(socket: Socket): void {
+    if (this.#clients.size >= this.#options.maxConnections) {
+      const [oldest] = this.#strangers;
+      if (!oldest) {
+        socket.destroy();
+        return;
+      }
+      oldest.destroy();
+    }
+    const client = new Client(socket, this.#options, {
+      settled: () => this.#strangers.delete(client),
+      gone: () => {
+        this.#clients.delete(client);
+        this.#strangers.delete(client);
+      },
+    });
+    this.#clients.add(client);
+    this.#strangers.add(client);
+    client.start();
+  }
+}
+
+class Client implements GatewaySocket {
+  readonly address: string;
+  readonly port: number;
+  readonly localAddress: string;
+  readonly #socket: Socket;
+  readonly #options: GatewayListenerOptions;
+  readonly #settled: () => void;
+  readonly #gone: () => void;
+  #use: GatewayUse | undefined;
+  #isEnding = false;
+  #isGone = false;
+  #silenceMs: number | null;
+  #stopTimer: () => void = () => undefined;
+
+  constructor(socket: Socket, options: GatewayListenerOptions, on: { settled: () => void; gone: () => void }) {
+    this.#socket = socket;
+    this.#options = options;
+    this.#settled = on.settled;
+    this.#gone = on.gone;
+    this.address = plainAddress(socket.remoteAddress ?? '');
+    this.port = socket.remotePort ?? 0;
+    this.localAddress = plainAddress(socket.localAddress ?? '');
+    this.#silenceMs = options.strangerMs;
+  }
+
+  start(): void {
+    this.#socket.on('data', (bytes) => {
+      this.#hear(bytes);
+    });
+    // A paused socket comes to its end only when it goes on: whatever was said before has been answered by then.
+    this.#socket.on('end', () => {
+      this.end();
+    });
+    this.#socket.on('error', (error: NodeJS.ErrnoException) => {
+      this.#options.log.debug({ code: error.code }, `${this.#options.name}: a connection broke`);
+    });
+    this.#socket.once('close', () => {
+      this.#leave();
+    });
+    this.#watchSilence();
+    this.#use = this.#options.accept(this);
+  }
+
+  write(bytes: Uint8Array | string, written?: () => void): void {
+    if (this.#isEnding || this.#isGone) return;
+    if (this.#socket.writableCorked === 0) {
+      this.#socket.cork();
+      process.nextTick(() => {
+        this.#socket.uncork();
+      });
+    }
+    this.#socket.write(bytes, (error) => {
+      if (!error) written?.();
+    });
+    if (this.#socket.writableLength <= this.#options.sendQueueBytes) return;
+    this.#options.log.warn({ address: this.address }, `${this.#options.name}: a client that does not read was dropped`);
+    this.destroy();
+  }
+
+  end(): void {
+    if (this.#isEnding || this.#isGone) return;
+    this.#isEnding = true;
+    this.#stopTimer();
+    // What still comes is read and thrown away, or the client's system would drop what it has not read yet.
+    this.#socket.resume();
+    this.#socket.end();
+    this.#stopTimer = this.#options.clock.after(lingerMs, () => {
+      this.#socket.destroy();
+    });
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+    this.#leave();
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  settle(silenceMs: number | null): void {
+    this.#settled();
+    this.#silenceMs = silenceMs;
+    this.#watchSilence();
+  }
+
+  #hear(bytes: Uint8Array): void {
+    if (this.#isEnding || this.#isGone) return;
+    if (this.#silenceMs !== null) this.#watchSilence();
+    this.#use?.received(bytes);
+  }
+
+  #watchSilence(): void {
+    this.#stopTimer();
+    if (this.#isEnding || this.#isGone) return;
+    this.#stopTimer =
+      this.#silenceMs === null
+        ? () => undefined
+        : this.#options.clock.after(this.#silenceMs, () => {
+            this.#options.log.debug({ address: this.address }, `${this.#options.name}: a silent client was dropped`);
+            this.destroy();
+          });
+  }
+
+  #leave(): void {
+    if (this.#isGone) return;
+    this.#isGone = true;
+    this.#stopTimer();
+    this.#gone();
+    this.#use?.closed();
+  }
+}
