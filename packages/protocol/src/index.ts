@@ -14,6 +14,7 @@ export {
   type Result,
   type ServerEvent,
 } from './control.js';
+export { isDuration, parseDuration, showDuration } from './durations.js';
 export {
   errorFacts,
   errorTable,

@@ -2,6 +2,7 @@ import { limits, rates } from '@parley/protocol';
 import type { DispatcherSettings } from './dispatch/request-dispatcher.js';
 import { defaultDomainSettings, type DomainSettings } from './domain/index.js';
 import type { ConnectionSettings } from './listeners/control-connection.js';
+import type { LineSettings, PairSettings, PeerSettings } from './gateways/gateway-parts.js';
 import { silentLog, type Log } from './log.js';
 
 /** What a server is started with. Times in milliseconds. */
@@ -21,6 +22,12 @@ export interface ServerOptions extends DomainSettings, DispatcherSettings, Conne
   readonly tlsHandshakeMs: number;
   /** What may wait to be written to all clients together; then those with the longest queues are dropped. */
   readonly sendQueuesBytes: number;
+  /** Where the gateways listen. Their clients are not encrypted, so elsewhere than on loopback only by wish. */
+  readonly gatewayHost: string;
+  /** The gateways for older systems; null: off. */
+  readonly line: LineSettings | null;
+  readonly peer: PeerSettings | null;
+  readonly pair: PairSettings | null;
   readonly log: Log;
 }
 
@@ -44,5 +51,9 @@ export const defaultOptions: Omit<ServerOptions, 'dataDirectory'> = {
   sendQueuesBytes: 256 * 1024 * 1024,
   lingerMs: 3_000,
   tlsHandshakeMs: limits.tlsHandshakeMs,
+  gatewayHost: '127.0.0.1',
+  line: null,
+  peer: null,
+  pair: null,
   log: silentLog,
 };

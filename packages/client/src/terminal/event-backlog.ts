@@ -1,14 +1,13 @@
 /** Holds what happened until a script waits for it, so that `wait` cannot come too late for an event. */
-import { ParleyError } from '@parley/protocol';
+import { ParleyError, showDuration } from '@parley/protocol';
 import type { ClientEvent } from '../engine/api.js';
-import { showDuration } from './durations.js';
 import type { Timer } from './timer.js';
 
 /** The fields of each event, as scripts name them; kept complete by the compiler. */
 export const eventFields = {
   message: ['from', 'room', 'text', 'id', 'seq', 'at'],
   receipt: ['id', 'to', 'state'],
-  session: ['peer', 'state', 'reason'],
+  session: ['peer', 'state', 'path', 'reason'],
   room: ['room', 'state', 'user'],
   server: ['state'],
 } as const satisfies { [E in ClientEvent as E['event']]: readonly (keyof E)[] };

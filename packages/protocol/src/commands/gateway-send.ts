@@ -11,7 +11,10 @@ export const gatewaySend = command({
     /** The session, or the room’s opening. */
     conversation: idSchema,
     ...frameBatchShape,
-    /** After a reconnect: what was on its way here is to be sent again. */
+    /**
+     * The first word of a link, and of each new connection after it: before this nothing comes from the other end, and then
+     * all that `received` does not count.
+     */
     resume: z.boolean().default(false),
   }),
   /** How many frames have come from here. */

@@ -282,7 +282,10 @@ describe('lists', () => {
       next: null,
     });
     expect(world.messenger.onlinePage({ limit: 2 })).toEqual({
-      items: [{ name: 'anna' }, { name: 'berta' }],
+      items: [
+        { name: 'anna', door: 'native' },
+        { name: 'berta', door: 'native' },
+      ],
       next: 'berta',
     });
     expect(world.messenger.onlinePage({ after: 'b', limit: 3 }).next).toBeNull();

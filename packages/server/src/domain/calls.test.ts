@@ -25,12 +25,13 @@ describe('calling', () => {
     world.messenger.publish(anna.user, [{ kind: 'host', address: '192.0.2.1', port: 1 }]);
     world.messenger.publish(berta.user, [{ kind: 'reflexive', address: '192.0.2.2', port: 2 }]);
     const called = world.messenger.openSession(anna.user, 'berta');
-    expect(berta.connection.take()).toEqual([['session.incoming', { peer: 'anna' }]]);
+    expect(berta.connection.take()).toEqual([['session.incoming', { peer: 'anna', door: 'native' }]]);
     const toBerta = world.messenger.answerCall(berta.user, 'anna', 'accept');
     const toAnna = await called;
     expect(toAnna).toEqual({
+      via: 'device',
       id: toBerta?.id,
-      psk: toBerta?.psk,
+      psk: toBerta && 'psk' in toBerta && toBerta.psk,
       role: 'initiator',
       peer: 'berta',
       deviceKey: 'berta device',
@@ -104,7 +105,7 @@ describe('calling', () => {
     // The reply to the resume goes out before.
     expect(back.connection.take()).toEqual([]);
     world.clock.advance(0);
-    expect(back.connection.take()).toEqual([['session.incoming', { peer: 'anna' }]]);
+    expect(back.connection.take()).toEqual([['session.incoming', { peer: 'anna', door: 'native' }]]);
     world.messenger.answerCall(back.user, 'anna', 'accept');
     expect((await called).peer).toBe('berta');
   });

@@ -14,7 +14,7 @@ import type {
   Room,
   RoomRepository,
 } from './ports.js';
-import type { OnlineUser } from './presence.js';
+import type { DeviceUser } from './presence.js';
 import type { DomainSettings } from './settings.js';
 
 /** Time goes on only when a test says so. */
@@ -272,7 +272,7 @@ export class FakeWorld {
     this.messenger.disconnected(person.connection);
   }
 
-  userOn(connection: FakeConnection): OnlineUser {
+  userOn(connection: FakeConnection): DeviceUser {
     const user = this.messenger.userOn(connection);
     if (!user) throw new Error('nobody is logged in here');
     return user;
@@ -283,7 +283,7 @@ export interface Person {
   readonly name: string;
   readonly connection: FakeConnection;
   readonly resumeToken: string;
-  readonly user: OnlineUser;
+  readonly user: DeviceUser;
 }
 
 function namesBehind(rows: ReadonlyMap<string, unknown>, after: string | undefined, limit: number): string[] {

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
+import type { DeviceIntroduction } from '@parley/protocol';
 import { FakeWorld, type Person } from './fake-world.fixture.js';
 
 let world: FakeWorld;
@@ -35,7 +36,7 @@ describe('entering a room', () => {
       { peer: 'anna', role: 'initiator', deviceKey: 'anna device' },
       { peer: 'berta', role: 'initiator', deviceKey: 'berta device' },
     ]);
-    const [first, second] = entry.introductions;
+    const [first, second] = entry.introductions as DeviceIntroduction[];
     expect(first?.psk).not.toBe(second?.psk);
     expect(anna.connection.take()).toEqual([
       [
@@ -44,6 +45,7 @@ describe('entering a room', () => {
           room: 'lobby',
           user: 'carla',
           introduction: {
+            via: 'device',
             id: first?.id,
             psk: first?.psk,
             role: 'responder',

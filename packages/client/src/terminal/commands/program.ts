@@ -1,8 +1,7 @@
-import { ParleyError } from '@parley/protocol';
+import { ParleyError, isDuration, parseDuration, showDuration } from '@parley/protocol';
 import { Help } from 'commander';
 import { checked, noArguments, words } from '../arguments.js';
 import { declare, type Command } from '../command.js';
-import { isDuration, parseDuration, showDuration } from '../durations.js';
 import { eventFields, isEventKind, type AwaitedEvent } from '../event-backlog.js';
 import { sleep } from '../timer.js';
 import { tokenize } from '../tokens.js';

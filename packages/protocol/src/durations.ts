@@ -1,4 +1,4 @@
-import { ParleyError } from '@parley/protocol';
+import { ParleyError } from './errors.js';
 
 const unitsMs = { ms: 1, s: 1_000, m: 60_000 } as const;
 
