@@ -40,11 +40,9 @@ export interface GatewayUse {
   closed(): void;
 }
 
-export interface GatewayListenerOptions {
+export interface GatewaySocketOptions {
   /** For the log. */
   readonly name: string;
-  /** Of connections; of those that are not settled, the oldest makes room for a newcomer. */
-  readonly maxConnections: number;
   /** One that is not settled may be silent so long. */
   readonly strangerMs: number;
   /** What may wait to be written to one client. */
@@ -54,6 +52,25 @@ export interface GatewayListenerOptions {
   accept(socket: GatewaySocket): GatewayUse;
 }
 
+export interface GatewayListenerOptions extends GatewaySocketOptions {
+  /** Of connections; of those that are not settled, the oldest makes room for a newcomer. */
+  readonly maxConnections: number;
+}
+
+/** How the sockets of gateways are opened, on either side: what was said before the end is answered. */
+export const gatewayTcp = {
+  noDelay: true,
+  keepAlive: true,
+  keepAliveInitialDelay: keepAliveMs,
+  allowHalfOpen: true,
+} as const;
+
+/** The same for a connection that we have made, with the options of `gatewayTcp`, to an older client. */
+export function useConnected(socket: Socket, options: GatewaySocketOptions): void {
+  const nothing = (): void => undefined;
+  new Client(socket, options, { settled: nothing, gone: nothing }).start();
+}
+
 /** Accepts the TCP clients of one gateway: never too many, none that is silent for ever, none that does not read. */
 export class GatewayListener {
   readonly #options: GatewayListenerOptions;
@@ -61,11 +78,11 @@ export class GatewayListener {
   readonly #clients = new Set<Client>();
   /** In the order they came. */
   readonly #strangers = new Set<Client>();
+  #closed: Promise<unknown> = Promise.resolve();
 
   constructor(options: GatewayListenerOptions) {
     this.#options = options;
-    const tcp = { noDelay: true, keepAlive: true, keepAliveInitialDelay: keepAliveMs, allowHalfOpen: true };
-    this.#server = createServer(tcp, (socket) => {
+    this.#server = createServer(gatewayTcp, (socket) => {
       this.#accept(socket);
     });
   }
@@ -86,13 +103,18 @@ export class GatewayListener {
     return { host: bound.address, port: bound.port };
   }
 
+  /** Accepts nobody any more; those who are there stay. */
+  stopAccepting(): void {
+    if (!this.#server.listening) return;
+    this.#closed = once(this.#server, 'close');
+    this.#server.close();
+  }
+
   /** Accepts nobody any more; what is queued goes out, and what has not gone in time is cut off. */
   async close(): Promise<void> {
-    if (!this.#server.listening) return;
-    const closed = once(this.#server, 'close');
-    this.#server.close();
+    this.stopAccepting();
     for (const client of [...this.#clients]) client.end();
-    await closed;
+    await this.#closed;
   }
 
   #accept(socket: Socket): void {
@@ -122,7 +144,7 @@ class Client implements GatewaySocket {
   readonly port: number;
   readonly localAddress: string;
   readonly #socket: Socket;
-  readonly #options: GatewayListenerOptions;
+  readonly #options: GatewaySocketOptions;
   readonly #settled: () => void;
   readonly #gone: () => void;
   #use: GatewayUse | undefined;
@@ -131,7 +153,7 @@ class Client implements GatewaySocket {
   #silenceMs: number | null;
   #stopTimer: () => void = () => undefined;
 
-  constructor(socket: Socket, options: GatewayListenerOptions, on: { settled: () => void; gone: () => void }) {
+  constructor(socket: Socket, options: GatewaySocketOptions, on: { settled: () => void; gone: () => void }) {
     this.#socket = socket;
     this.#options = options;
     this.#settled = on.settled;
