@@ -1,10 +1,16 @@
+import type { PairClient } from '@parley/gateways';
+import type { PairClient } from '@parley/gateways';
 import type { Messenger } from '../domain/index.js';
 import type { Log } from '../log.js';
 
 export interface AdminContext {
   readonly messenger: Messenger;
+  /** The clients of the pair chat, which are no users; null: it is off. */
+  readonly pairs: () => readonly PairClient[] | null;
   /** Settles when the server has stopped. */
   readonly stop: () => Promise<void>;
+  /** Who uses the pair chat; null when it is off. */
+  readonly pairs: () => readonly PairClient[] | null;
   readonly log: Log;
 }
 

@@ -90,6 +90,26 @@ const roomUsers = adminCommand({
   print: ({ room, members }) => (members.length === 0 ? `nobody is in ${room}` : members.join('\n')),
 });
 
+const pairs = adminCommand({
+  name: 'lp',
+  long: 'pairs',
+  usage: 'lp',
+  doc: 'clients of the pair chat: address, port, state, with whom',
+  words: noWords,
+  run: (_words, context) => {
+    const clients = context.pairs();
+    if (!clients) throw new ParleyError('USAGE', 'the pair chat is off; --pair-port turns it on');
+    return { clients };
+  },
+  print: ({ clients }) =>
+    clients.length === 0
+      ? 'nobody is in the pair chat'
+      : textTable(
+          ['ADDRESS', 'PORT', 'STATE', 'WITH'],
+          clients.map((client) => [client.address, String(client.port), client.state, client.with ?? '-']),
+        ),
+});
+
 const shutdown = adminCommand({
   name: 'x',
   long: 'shutdown',
@@ -121,7 +141,16 @@ const help = adminCommand({
 });
 
 /** All commands of the operator, in the order of the help. */
-export const adminCommands: readonly AdminCommand[] = [users, connected, sessions, rooms, roomUsers, shutdown, help];
+export const adminCommands: readonly AdminCommand[] = [
+  users,
+  connected,
+  sessions,
+  rooms,
+  roomUsers,
+  pairs,
+  shutdown,
+  help,
+];
 
 /** By either name, with or without a slash. @throws ParleyError UNKNOWN_COMMAND */
 export function findAdminCommand(word: string): AdminCommand {

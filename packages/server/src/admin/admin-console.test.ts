@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
+import type { PairClient } from '@parley/gateways';
 import { FakeWorld } from '../domain/fake-world.fixture.js';
 import { silentLog } from '../log.js';
 import { adminCommands } from './admin-commands.js';
@@ -7,13 +8,16 @@ import { resultText } from './print-result.js';
 
 let world: FakeWorld;
 let stops: number;
+let pairs: readonly PairClient[] | null;
 let admin: AdminConsole;
 
 beforeEach(() => {
   world = new FakeWorld();
   stops = 0;
+  pairs = [];
   admin = new AdminConsole({
     messenger: world.messenger,
+    pairs: () => pairs,
     stop: () => {
       stops += 1;
       return Promise.resolve();
@@ -106,6 +110,27 @@ describe('commands', () => {
     ]);
     await fill();
     expect(await text('lru attic')).toBe('nobody is in attic');
+  });
+
+  it('list the pair chat', async () => {
+    expect(await text('lp')).toBe('nobody is in the pair chat');
+    pairs = [
+      { address: '192.0.2.1', port: 4001, state: 'connected', with: '[2001:db8::1]:4002' },
+      { address: '2001:db8::1', port: 4002, state: 'connected', with: '192.0.2.1:4001' },
+      { address: '192.0.2.3', port: 4003, state: 'disconnected', with: null },
+    ];
+    expect(await admin.execute('lp')).toEqual({ type: 'result', command: 'lp', ok: true, data: { clients: pairs } });
+    expect(await text('lp')).toBe(
+      [
+        'ADDRESS      PORT  STATE         WITH',
+        '192.0.2.1    4001  connected     [2001:db8::1]:4002',
+        '2001:db8::1  4002  connected     192.0.2.1:4001',
+        '192.0.2.3    4003  disconnected  -',
+      ].join('\n'),
+    );
+    pairs = null;
+    expect(await admin.execute('lp')).toMatchObject({ ok: false, error: { code: 'USAGE' } });
+    expect(await text('lp')).toBe('lp: the pair chat is off; --pair-port turns it on');
   });
 
   it('list all, however many', async () => {
