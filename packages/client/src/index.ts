@@ -10,6 +10,7 @@
  *     }
  */
 export { createClient, type ClientOptions } from './compose.js';
+export { gatewayFingerprint } from './engine/api.js';
 export type {
   AcceptPolicy,
   CallOptions,

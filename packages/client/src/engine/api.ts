@@ -3,8 +3,14 @@
 /** Who may start a session with this user: anyone who calls while it is free, after a question, or nobody. */
 export type AcceptPolicy = 'auto' | 'ask' | 'never';
 
-/** How what is said reaches the other device. */
-export type Path = 'direct';
+/**
+ * How what is said reaches the others: `direct`, encrypted from device to device, or through a `gateway` to a user of an
+ * older system: not end-to-end encrypted, the server can read it. In a room one such user is enough.
+ */
+export type Path = 'direct' | 'gateway';
+
+/** Stands for a key in what `trust` gives, when a user is now to be reached through a gateway, where there is none. */
+export const gatewayFingerprint = 'gateway';
 
 /** Every wait can be given up; it then rejects with the code ABORTED. */
 export interface CallOptions {
@@ -41,6 +47,8 @@ export interface SessionEvent {
   readonly event: 'session';
   readonly peer: string;
   readonly state: 'incoming' | 'opened' | 'closed';
+  /** Unless it is closed. */
+  readonly path?: Path;
   readonly reason?: SessionEndReason;
 }
 
@@ -101,11 +109,13 @@ export interface ParleyClient {
   register(name: string, password: string, options?: CallOptions): Promise<{ user: string }>;
   login(name: string, password: string, options?: CallOptions): Promise<{ user: string }>;
   users(options?: CallOptions): Promise<{ name: string; online: boolean }[]>;
-  connectedUsers(options?: CallOptions): Promise<{ name: string }[]>;
+  /** `door`: `native` with a device of its own, else the gateway of an older system: `line`, `peer`, or a newer one. */
+  connectedUsers(options?: CallOptions): Promise<{ name: string; door: string }[]>;
   rooms(options?: CallOptions): Promise<{ name: string; owner: string; members: number }[]>;
   roomMembers(room: string, options?: CallOptions): Promise<{ room: string; members: string[] }>;
   open(peer: string, options?: CallOptions): Promise<{ peer: string; path: Path }>;
-  enter(room: string, options?: CallOptions): Promise<{ room: string; owner: string; members: string[] }>;
+  /** `path` as it is on entering; a notice tells when a user behind a gateway joins. */
+  enter(room: string, options?: CallOptions): Promise<{ room: string; owner: string; members: string[]; path: Path }>;
   /**
    * Takes the text for sending to everyone in the conversation; receipts tell what becomes of it. Settles at once,
    * unless more is waiting to go out than the network takes: then as soon as there is room.
@@ -121,7 +131,10 @@ export interface ParleyClient {
   /** Takes the call of whoever is calling. */
   accept(options?: CallOptions): Promise<{ peer: string; path: Path }>;
   decline(options?: CallOptions): Promise<{ peer: string }>;
-  /** Accepts the changed key of a user, or the changed certificate of a server (`host:port`). */
+  /**
+   * Accepts the changed key of a user, or the changed certificate of a server (`host:port`). For a user who had a key
+   * and was then introduced through a gateway, the fingerprint is `gateway`: the pinned key is forgotten.
+   */
   trust(subject: string): Promise<{ trusted: string; fingerprint: string }>;
   status(): Status;
   /** What names the key of this device, for people to compare. */

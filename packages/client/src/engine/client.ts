@@ -1,5 +1,5 @@
 /** The messenger: one server, one conversation at a time, and the calls between. */
-import { limits, namePattern, ParleyError, type ServerEvent } from '@parley/protocol';
+import { limits, namePattern, ParleyError, type EventParams, type ServerEvent } from '@parley/protocol';
 import type {
   AcceptPolicy,
   CallOptions,
@@ -8,6 +8,7 @@ import type {
   Notice,
   ParleyClient,
   Path,
+  ServerStateEvent,
   Status,
 } from './api.js';
 import { EventHub } from './event-hub.js';
@@ -92,8 +93,7 @@ export class Client implements ParleyClient {
               this.#onServerEvent(event);
             },
             onState: (state) => {
-              if (state === 'lost') this.#calls.hangUp();
-              this.#emit({ event: 'server', state });
+              this.#onServerState(state);
             },
             onNotice: (notice) => {
               this.#notices.emit(notice);
@@ -129,7 +129,7 @@ export class Client implements ParleyClient {
     });
   }
 
-  async connectedUsers(options?: CallOptions): Promise<{ name: string }[]> {
+  async connectedUsers(options?: CallOptions): Promise<{ name: string; door: string }[]> {
     return this.#allPages(async (after) => {
       const { users, next } = await this.#online().call('user.connected', after, options);
       return { items: users, next };
@@ -168,11 +168,14 @@ export class Client implements ParleyClient {
       const session = Session.with(peer, introduction, around);
       this.#engagement = session;
       await session.establish(stop);
-      return { peer, path: 'direct' };
+      return { peer, path: session.path };
     });
   }
 
-  async enter(room: string, { signal }: CallOptions = {}): Promise<{ room: string; owner: string; members: string[] }> {
+  async enter(
+    room: string,
+    { signal }: CallOptions = {},
+  ): Promise<{ room: string; owner: string; members: string[]; path: Path }> {
     if (!namePattern.test(room)) throw new ParleyError('NAME_INVALID');
     // Without a server the open conversation is not left for nothing.
     await this.#online().call('server.ping', {}, signal ? { signal } : {});
@@ -183,8 +186,9 @@ export class Client implements ParleyClient {
         if (isUnanswered(error)) void this.#debts.tell(() => around.server.call('room.leave', { room }));
         throw error;
       });
-      this.#engagement = RoomStay.in(room, entered, around);
-      return { room, owner: entered.owner, members: entered.members };
+      const stay = RoomStay.in(room, entered, around);
+      this.#engagement = stay;
+      return { room, owner: entered.owner, members: entered.members, path: stay.path };
     });
   }
 
@@ -211,7 +215,7 @@ export class Client implements ParleyClient {
 
   async accept({ signal }: CallOptions = {}): Promise<{ peer: string; path: Path }> {
     const session = await this.#calls.accept(signal);
-    return { peer: session.name, path: 'direct' };
+    return { peer: session.name, path: session.path };
   }
 
   decline(): Promise<{ peer: string }> {
@@ -377,19 +381,31 @@ export class Client implements ParleyClient {
 
   // --- the server ---------------------------------------------------------------------------------------------------
 
+  #onServerState(state: ServerStateEvent['state']): void {
+    if (state === 'lost') this.#calls.hangUp();
+    this.#emit({ event: 'server', state });
+    const current = this.#current;
+    if (!current?.isOpen || current.status().path === 'direct') return;
+    if (state === 'lost')
+      this.#notices.emit({ level: 'info', text: 'what is said through the gateway waits for the server' });
+    if (state === 'back' && this.#server?.user === undefined) current.onServerGone();
+  }
+
   #onServerEvent(event: ServerEvent): void {
-    if (event.name === 'session.incoming') this.#onCall(event.params.peer);
+    if (event.name === 'session.incoming') this.#onCall(event.params);
+    // Also the last receipts for one that is being left.
+    else if (event.name === 'gateway.frames') this.#engagement?.onServerEvent(event);
     else if (event.name === 'session.cancelled') this.#calls.onCancelled(event.params.peer);
     else this.#current?.onServerEvent(event);
   }
 
-  #onCall(peer: string): void {
+  #onCall({ peer, door }: EventParams<'session.incoming'>): void {
     // We are calling each other: the server joins the two calls.
     if (this.#moving?.to === peer || this.#server?.user === undefined) return;
     const current = this.#current;
     const again = current instanceof Session && current.isOpen && current.name === peer ? current : undefined;
     const busy = this.#moving !== undefined || (current !== undefined && !again);
-    this.#calls.onCall(peer, this.#surroundings(), again, busy);
+    this.#calls.onCall(peer, door === 'native' ? 'direct' : 'gateway', this.#surroundings(), again, busy);
   }
 
   /** After a reconnect: the server may be a new process, which knows nothing of what is open. */
@@ -408,6 +424,7 @@ export class Client implements ParleyClient {
     this.#calls.hangUp();
     this.#forgetServer();
     this.#emit({ event: 'server', state: 'lost' });
+    this.#current?.onServerGone();
   }
 
   #forgetServer(): void {

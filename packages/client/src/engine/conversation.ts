@@ -12,13 +12,15 @@ import {
   ParleyError,
   textProblem,
   type DeviceIntroduction,
+  type EventParams,
   type Introduction,
   type MessageRecord,
 } from '@parley/protocol';
 import { reachableCandidates } from '@parley/rendezvous';
 import { TransportError, type Introduction as TransportIntroduction, type LinkEnd } from '@parley/transport';
-import type { CallOptions, ClientEvent, Notice } from './api.js';
-import type { PeerLink, PeerTransport } from './ports.js';
+import type { CallOptions, ClientEvent, Notice, Path } from './api.js';
+import { GatewayLink, systemLinkClock, type GatewayServer } from './gateway-link.js';
+import type { LinkHandlers, PeerLink, PeerTransport } from './ports.js';
 import type { EngineSettings } from './settings.js';
 import { Unconfirmed } from './unconfirmed.js';
 import { orAborted, Turnstile, within } from './waits.js';
@@ -36,6 +38,7 @@ export interface ConversationOptions {
   readonly room: string | null;
   readonly self: string;
   readonly transport: PeerTransport;
+  readonly server: GatewayServer;
   readonly settings: EngineSettings;
   emit(event: ClientEvent): void;
   notice(notice: Notice): void;
@@ -45,6 +48,7 @@ export interface ConversationOptions {
 
 interface Member {
   readonly name: string;
+  readonly path: Path;
   /** Undefined when it cannot be talked with. */
   link: PeerLink | undefined;
   readonly unconfirmed: Unconfirmed;
@@ -85,6 +89,15 @@ export class Conversation {
     return this.#members.get(peer)?.link !== undefined;
   }
 
+  /** `gateway` as soon as one member is behind one: the server can read what is said. */
+  get path(): Path {
+    return [...this.#members.values()].some(({ path }) => path === 'gateway') ? 'gateway' : 'direct';
+  }
+
+  isBehindGateway(peer: string): boolean {
+    return this.#members.get(peer)?.path === 'gateway';
+  }
+
   /** The longest smoothed round trip, milliseconds; null before the first measurement. */
   get rttMs(): number | null {
     const rtts = [...this.#members.values()].flatMap(({ link }) => link?.rttMs ?? []);
@@ -94,7 +107,7 @@ export class Conversation {
   /** A member that no link can be made to, for now. What is sent to it fails. */
   addUnlinked(peer: string): void {
     this.removeMember(peer);
-    this.#members.set(peer, { name: peer, link: undefined, unconfirmed: new Unconfirmed(), malformed: 0 });
+    this.#members.set(peer, newMember(peer, 'direct'));
   }
 
   /**
@@ -105,33 +118,55 @@ export class Conversation {
   link(introduction: Introduction, established: () => void = () => undefined): Promise<void> {
     const { peer } = introduction;
     if (this.#isEnded) return Promise.reject(new ParleyError('NO_CONVERSATION'));
-    if (introduction.via === 'gateway') return Promise.reject(new ParleyError('NO_PATH'));
     this.removeMember(peer);
-    const member: Member = { name: peer, link: undefined, unconfirmed: new Unconfirmed(), malformed: 0 };
+    const member = newMember(peer, introduction.via === 'gateway' ? 'gateway' : 'direct');
     this.#members.set(peer, member);
     return new Promise((resolve, reject) => {
+      const handlers: LinkHandlers = {
+        established: () => {
+          if (this.#isCurrent(member)) established();
+          resolve();
+        },
+        message: (bytes) => {
+          this.#receive(member, bytes);
+        },
+        ended: (end) => {
+          member.link = undefined;
+          this.#fail(member);
+          reject(new ParleyError(end.kind === 'no-path' ? 'NO_PATH' : 'PEER_LOST'));
+          if (this.#isCurrent(member)) this.#options.onLinkEnded(peer, end);
+        },
+      };
+      if (introduction.via === 'gateway') {
+        member.link = this.#throughGateway(peer, handlers);
+        handlers.established();
+        return;
+      }
       try {
-        member.link = this.#options.transport.open(forTransport(introduction), {
-          established: () => {
-            if (this.#isCurrent(member)) established();
-            resolve();
-          },
-          message: (bytes) => {
-            this.#receive(member, bytes);
-          },
-          ended: (end) => {
-            member.link = undefined;
-            this.#fail(member);
-            reject(new ParleyError(end.kind === 'no-path' ? 'NO_PATH' : 'PEER_LOST'));
-            if (this.#isCurrent(member)) this.#options.onLinkEnded(peer, end);
-          },
-        });
+        member.link = this.#options.transport.open(forTransport(introduction), handlers);
       } catch (cause) {
         if (!(cause instanceof TransportError)) throw cause;
         this.#warn(`the introduction to ${peer} cannot be used: ${cause.message}`);
         reject(new ParleyError('NO_PATH', undefined, { cause }));
       }
     });
+  }
+
+  /** What the server passes on from a gateway. Of others than members behind one it is dropped. */
+  receiveFrames({ peer, conversation, ...batch }: EventParams<'gateway.frames'>): void {
+    if (conversation !== this.id) return;
+    const link = this.#members.get(peer)?.link ?? [...this.#parting].find(({ name }) => name === peer)?.link;
+    if (link instanceof GatewayLink) link.receive(batch);
+  }
+
+  /** The server is back: what goes through it goes on. */
+  resumeGatewayLinks(): void {
+    for (const link of this.#gatewayLinks()) link.resume();
+  }
+
+  /** The server is gone for good, or no longer knows who we are: nothing goes through it any more. */
+  endGatewayLinks(): void {
+    for (const link of this.#gatewayLinks()) link.abandon();
   }
 
   /** A member is gone: the link is closed, and what is not confirmed by then has failed. */
@@ -168,6 +203,18 @@ export class Conversation {
     this.#members.clear();
     this.#wake();
     await Promise.all(members.map((member) => this.#part(member)));
+  }
+
+  #throughGateway(peer: string, handlers: LinkHandlers): GatewayLink {
+    // Numbers begin anew with each introduction: an older link must not say anything more.
+    for (const { name, link } of this.#parting) if (name === peer && link instanceof GatewayLink) link.abandon();
+    const { server, settings } = this.#options;
+    const { lingerMs } = settings;
+    return new GatewayLink({ peer, conversation: this.id, server, clock: systemLinkClock, lingerMs }, handlers);
+  }
+
+  #gatewayLinks(): GatewayLink[] {
+    return this.#everyone().flatMap(({ link }) => (link instanceof GatewayLink ? [link] : []));
   }
 
   async #part(member: Member): Promise<void> {
@@ -329,6 +376,10 @@ export class Conversation {
   #warn(text: string): void {
     this.#options.notice({ level: 'warning', text });
   }
+}
+
+function newMember(name: string, path: Path): Member {
+  return { name, path, link: undefined, unconfirmed: new Unconfirmed(), malformed: 0 };
 }
 
 function forTransport({ id, deviceKey, psk, role, candidates }: DeviceIntroduction): TransportIntroduction {

@@ -1,6 +1,6 @@
 /** Who calls us, and what becomes of it: taken, asked about, declined, or told that we are busy. */
 import { ParleyError } from '@parley/protocol';
-import type { AcceptPolicy, SessionEndReason } from './api.js';
+import type { AcceptPolicy, Path, SessionEndReason } from './api.js';
 import { closeReasonOf, Session } from './session.js';
 import type { Surroundings } from './surroundings.js';
 
@@ -14,7 +14,13 @@ export interface IncomingCallsOptions {
 type State =
   | { readonly name: 'quiet' }
   /** The user is asked. */
-  | { readonly name: 'ringing'; readonly peer: string; readonly timer: NodeJS.Timeout; readonly around: Surroundings }
+  | {
+      readonly name: 'ringing';
+      readonly peer: string;
+      readonly path: Path;
+      readonly timer: NodeJS.Timeout;
+      readonly around: Surroundings;
+    }
   /** The call is accepted, and its session is being made. */
   | {
       readonly name: 'answering';
@@ -32,11 +38,12 @@ export class IncomingCalls {
   }
 
   /**
-   * @param around what the session would find
+   * @param path by which the session would be
+   * @param around what it would find
    * @param current the open session, when it is with this very caller: its device has lost it and calls anew
    * @param busy the user is in, or about to be in, something else
    */
-  onCall(peer: string, around: Surroundings, current: Session | undefined, busy: boolean): void {
+  onCall(peer: string, path: Path, around: Surroundings, current: Session | undefined, busy: boolean): void {
     const { policy, ringMs } = this.#options;
     // Told twice, after a reconnect.
     if (this.#state.name !== 'quiet' && this.#state.peer === peer) return;
@@ -49,9 +56,9 @@ export class IncomingCalls {
       reject(peer, 'decline', around);
       return;
     }
-    around.emit({ event: 'session', peer, state: 'incoming' });
+    around.emit({ event: 'session', peer, state: 'incoming', path });
     if (policy !== 'ask' || current) {
-      this.#answer(peer, around, current).catch(() => {
+      this.#answer(peer, path, around, current).catch(() => {
         // Told as the end of the session.
       });
       return;
@@ -59,7 +66,7 @@ export class IncomingCalls {
     const timer = setTimeout(() => {
       this.#refuse('decline', 'DECLINED');
     }, ringMs);
-    this.#state = { name: 'ringing', peer, timer, around };
+    this.#state = { name: 'ringing', peer, path, timer, around };
   }
 
   onCancelled(peer: string): void {
@@ -68,8 +75,8 @@ export class IncomingCalls {
 
   /** The user says yes. @throws ParleyError NO_CALLER, and what making a session throws */
   async accept(signal: AbortSignal | undefined): Promise<Session> {
-    const { peer, around } = this.#stopRinging();
-    return this.#answer(peer, around, undefined, signal);
+    const { peer, path, around } = this.#stopRinging();
+    return this.#answer(peer, path, around, undefined, signal);
   }
 
   /** The user says no. @throws ParleyError NO_CALLER */
@@ -93,13 +100,14 @@ export class IncomingCalls {
 
   async #answer(
     peer: string,
+    path: Path,
     around: Surroundings,
     current: Session | undefined,
     signal?: AbortSignal,
   ): Promise<Session> {
     const stop = new AbortController();
     const either = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;
-    const answered = this.#makeSession(peer, around, current, either);
+    const answered = this.#makeSession(peer, path, around, current, either);
     const state: State = { name: 'answering', peer, stop, done: answered.catch(() => undefined) };
     this.#state = state;
     try {
@@ -111,6 +119,7 @@ export class IncomingCalls {
 
   async #makeSession(
     peer: string,
+    path: Path,
     around: Surroundings,
     current: Session | undefined,
     signal: AbortSignal,
@@ -120,6 +129,9 @@ export class IncomingCalls {
       if (!introduction) throw new ParleyError('NO_CALLER');
       current?.replace();
       const session = Session.with(peer, introduction, around);
+      // The user, or the policy, has said yes to an encrypted session.
+      if (path === 'direct' && session.path === 'gateway')
+        throw new ParleyError('INTERNAL', `the server introduces ${peer} by another way than it said`);
       this.#options.begin(session);
       await session.establish(signal);
       return session;
@@ -145,12 +157,12 @@ export class IncomingCalls {
   }
 
   /** @throws ParleyError NO_CALLER */
-  #stopRinging(): { peer: string; around: Surroundings } {
+  #stopRinging(): { peer: string; path: Path; around: Surroundings } {
     if (this.#state.name !== 'ringing') throw new ParleyError('NO_CALLER');
-    const { peer, around, timer } = this.#state;
+    const { peer, path, around, timer } = this.#state;
     clearTimeout(timer);
     this.#state = { name: 'quiet' };
-    return { peer, around };
+    return { peer, path, around };
   }
 }
 

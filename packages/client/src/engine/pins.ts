@@ -66,6 +66,11 @@ export class Pins {
     this.#save();
   }
 
+  /** Forgets the devices of a user. */
+  forgetUser(server: string, user: string): void {
+    if (this.#users.get(server)?.delete(user)) this.#save();
+  }
+
   /** What was pinned in one turn of the event loop, such as the members of a room, is written at once. */
   #save(): void {
     this.#unsaved ??= setImmediate(() => {

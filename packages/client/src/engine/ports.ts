@@ -1,7 +1,7 @@
 /** What the engine needs from the transport; `UdpTransport` of @parley/transport/node is the real one. */
 import type { Address, Introduction, LinkEnd } from '@parley/transport';
 
-interface LinkHandlers {
+export interface LinkHandlers {
   established(): void;
   message(bytes: Uint8Array): void;
   ended(end: LinkEnd): void;

@@ -8,7 +8,7 @@ import {
   type ServerEvent,
 } from '@parley/protocol';
 import type { LinkEnd } from '@parley/transport';
-import type { CallOptions, ConversationStatus, RoomEvent } from './api.js';
+import type { CallOptions, ConversationStatus, Path, RoomEvent } from './api.js';
 import { backoffMs } from './backoff.js';
 import { Conversation } from './conversation.js';
 import { noPathText } from './session.js';
@@ -58,8 +58,12 @@ export class RoomStay implements Engagement {
     return !this.#isOpen;
   }
 
+  get path(): Path {
+    return this.#conversation.path;
+  }
+
   status(): ConversationStatus {
-    return { kind: 'room', name: this.name, path: 'direct', rttMs: this.#conversation.rttMs };
+    return { kind: 'room', name: this.name, path: this.path, rttMs: this.#conversation.rttMs };
   }
 
   send(text: string, options?: CallOptions): Promise<{ id: string; to: string[] }> {
@@ -85,16 +89,27 @@ export class RoomStay implements Engagement {
   }
 
   onServerEvent(event: ServerEvent): void {
+    if (event.name === 'gateway.frames') this.#conversation.receiveFrames(event.params);
     if (!this.#isOpen || !('room' in event.params) || event.params.room !== this.name) return;
     if (event.name === 'room.joined') this.#onJoined(event.params);
     else if (event.name === 'room.closed') this.#drop({ state: 'closed' });
-    // One that the server has lost may still be here: then the link tells.
-    else if (event.params.reason === 'left' || !this.#conversation.isLinked(event.params.user))
+    else if (event.params.reason === 'left' || !this.#mayStillBeHere(event.params.user))
       this.#onLeft(event.params.user);
   }
 
   async restore(): Promise<void> {
-    if (this.#isOpen) await this.#reenter();
+    if (!this.#isOpen) return;
+    await this.#reenter();
+    this.#conversation.resumeGatewayLinks();
+  }
+
+  onServerGone(): void {
+    this.#conversation.endGatewayLinks();
+  }
+
+  /** Though the server has lost it: a link from device to device tells better. */
+  #mayStillBeHere(user: string): boolean {
+    return this.#conversation.isLinked(user) && !this.#conversation.isBehindGateway(user);
   }
 
   onTrusted(user: string): void {
@@ -105,8 +120,13 @@ export class RoomStay implements Engagement {
 
   #onJoined({ user, introduction }: Pick<EventParams<'room.joined'>, 'user' | 'introduction'>): void {
     const isNew = !this.#conversation.has(user);
+    const wasReadable = this.#conversation.isBehindGateway(user);
     this.#meet(user, introduction);
     if (isNew && this.#conversation.has(user)) this.#tell({ state: 'joined', user });
+    if (wasReadable || !this.#conversation.isBehindGateway(user)) return;
+    this.#warn(
+      `${user} is in the room through a gateway: from now on it is NOT end-to-end encrypted, the server can read what is said`,
+    );
   }
 
   /** Takes somebody in as a member, with a link where there is an introduction. */

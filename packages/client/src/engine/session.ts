@@ -1,7 +1,7 @@
 /** A session with one user, from the introduction to its end. */
 import { ParleyError, type CloseReason, type Introduction, type ServerEvent } from '@parley/protocol';
 import type { LinkEnd } from '@parley/transport';
-import type { CallOptions, ConversationStatus } from './api.js';
+import type { CallOptions, ConversationStatus, Path } from './api.js';
 import { Conversation } from './conversation.js';
 import type { Engagement, Surroundings } from './surroundings.js';
 import { orAborted } from './waits.js';
@@ -42,6 +42,10 @@ export class Session implements Engagement {
     return this.#state.name === 'ended';
   }
 
+  get path(): Path {
+    return this.#introduction.via === 'gateway' ? 'gateway' : 'direct';
+  }
+
   /** @throws ParleyError INTERNAL when the server introduces somebody else than was asked for */
   static with(peer: string, introduction: Introduction, around: Surroundings): Session {
     if (introduction.peer !== peer)
@@ -77,7 +81,7 @@ export class Session implements Engagement {
   }
 
   status(): ConversationStatus {
-    return { kind: 'user', name: this.name, path: 'direct', rttMs: this.#conversation.rttMs };
+    return { kind: 'user', name: this.name, path: this.path, rttMs: this.#conversation.rttMs };
   }
 
   send(text: string, options?: CallOptions): Promise<{ id: string; to: string[] }> {
@@ -110,6 +114,7 @@ export class Session implements Engagement {
   }
 
   onServerEvent(event: ServerEvent): void {
+    if (event.name === 'gateway.frames') this.#conversation.receiveFrames(event.params);
     if (event.name !== 'session.closed' || event.params.id !== this.#introduction.id) return;
     const { reason } = event.params;
     if (this.#state.name === 'opening') {
@@ -124,7 +129,14 @@ export class Session implements Engagement {
   }
 
   async restore(): Promise<void> {
-    if (this.isOpen) await this.#around.server.call('session.restore', { peer: this.name, id: this.#introduction.id });
+    if (!this.isOpen) return;
+    // Behind a gateway the server itself is the other end: the link learns from it whether the session still stands.
+    if (this.path === 'gateway') this.#conversation.resumeGatewayLinks();
+    else await this.#around.server.call('session.restore', { peer: this.name, id: this.#introduction.id });
+  }
+
+  onServerGone(): void {
+    this.#conversation.endGatewayLinks();
   }
 
   onTrusted(): void {
@@ -153,7 +165,8 @@ export class Session implements Engagement {
   }
 
   #tell(state: 'opened' | 'closed', reason?: CloseReason): void {
-    this.#around.emit({ event: 'session', peer: this.name, state, ...(reason ? { reason } : {}) });
+    const { path, name: peer } = this;
+    this.#around.emit({ event: 'session', peer, state, ...(reason ? { reason } : { path }) });
   }
 }
 

@@ -35,6 +35,8 @@ export interface Engagement {
   onServerEvent(event: ServerEvent): void;
   /** The server is back, and may be a new process that knows nothing. Rejects only when it is lost again. */
   restore(): Promise<void>;
+  /** It is gone for good, or came back without knowing us. */
+  onServerGone(): void;
   /** The user trusts the new key of a user. */
   onTrusted(user: string): void;
 }

@@ -1,6 +1,6 @@
 /** First contact pins a key, a changed one is refused until the user says `trust`. */
 import { ParleyError, type Introduction } from '@parley/protocol';
-import type { Notice } from './api.js';
+import { gatewayFingerprint, type Notice } from './api.js';
 import type { Pins } from './pins.js';
 import { keyFingerprint } from './profile.js';
 import { parseServerAddress } from './server-address.js';
@@ -17,10 +17,21 @@ export class Trust {
     this.#notice = notice;
   }
 
-  /** Throws KEY_CHANGED when the introduced device is not one that is pinned for this user. */
+  /**
+   * Throws KEY_CHANGED when the introduced device is not one that is pinned for this user, or when there is none any
+   * more: else a server could take the encryption away without a word. A gateway pins nothing.
+   */
   checkPeer(server: string, introduction: Introduction): void {
-    if (introduction.via === 'gateway') return;
-    const { peer, deviceKey } = introduction;
+    const { peer } = introduction;
+    if (introduction.via === 'gateway') {
+      if (this.#pins.userKey(server, peer) === undefined) return;
+      this.#refuse(peer, gatewayFingerprint, () => {
+        this.#pins.forgetUser(server, peer);
+      });
+      const text = `${peer} had a device with a key of its own, and would now be reached through a gateway: NOT end-to-end encrypted, the server could read everything. It may be somebody else; ask ${peer} by another way, then: trust ${peer}`;
+      throw new ParleyError('KEY_CHANGED', text);
+    }
+    const { deviceKey } = introduction;
     const fingerprint = keyFingerprint(deviceKey);
     switch (this.#pins.checkUser(server, peer, deviceKey)) {
       case 'pinned':
@@ -29,18 +40,19 @@ export class Trust {
         this.#notice({ level: 'info', text: `first contact with ${peer}, whose key is ${fingerprint}` });
         return;
       case 'changed': {
-        const before = this.#refused.get(peer);
-        this.#refused.set(peer, {
-          fingerprint,
-          isAmbiguous: before !== undefined && (before.isAmbiguous || before.fingerprint !== fingerprint),
-          accept: () => {
-            this.#pins.pinUser(server, peer, deviceKey);
-          },
+        this.#refuse(peer, fingerprint, () => {
+          this.#pins.pinUser(server, peer, deviceKey);
         });
         const text = `the key of ${peer} has changed: a new device, or somebody else. Now ${fingerprint}; ask ${peer} by another way, then: trust ${peer}`;
         throw new ParleyError('KEY_CHANGED', text);
       }
     }
+  }
+
+  #refuse(peer: string, fingerprint: string, accept: () => void): void {
+    const before = this.#refused.get(peer);
+    const isAmbiguous = before !== undefined && (before.isAmbiguous || before.fingerprint !== fingerprint);
+    this.#refused.set(peer, { fingerprint, isAmbiguous, accept });
   }
 
   /** Remembers a server's certificate that was refused, so that it can be trusted. */

@@ -45,9 +45,9 @@ describe('NameCache', () => {
     const { client, timer, cache } = setUp();
     expect(await cache.complete('o zo')).toEqual([['zoe '], 'zo']);
     expect(await cache.complete('or lo')).toEqual([['lobby '], 'lo']);
-    expect(client.calls).toEqual([['users'], ['rooms']]);
+    expect(client.calls).toEqual([['users'], ['connectedUsers'], ['rooms']]);
     timer.advance(5_000);
-    client.online = [{ name: 'zora' }];
+    client.online = [{ name: 'zora', door: 'line' }];
     // The old names serve at once; the new ones are there for the next time.
     expect(await cache.complete('o zo')).toEqual([['zoe '], 'zo']);
     await settled();

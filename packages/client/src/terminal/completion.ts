@@ -98,8 +98,13 @@ export class NameCache {
     });
     try {
       const { signal } = abort;
-      const [users, rooms] = await Promise.all([this.#client.users({ signal }), this.#client.rooms({ signal })]);
-      this.#names = { users: namesOf(users), rooms: namesOf(rooms) };
+      const [users, online, rooms] = await Promise.all([
+        this.#client.users({ signal }),
+        // Also those behind a gateway, who have no account.
+        this.#client.connectedUsers({ signal }),
+        this.#client.rooms({ signal }),
+      ]);
+      this.#names = { users: namesOf([...online, ...users]), rooms: namesOf(rooms) };
       this.#fresh = true;
       this.#timer.after(freshMs, () => {
         this.#fresh = false;

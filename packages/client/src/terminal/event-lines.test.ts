@@ -15,6 +15,15 @@ describe('eventLines', () => {
     [{ event: 'receipt', id: '0123456789', to: 'bob', state: 'failed' }, ['✗ not delivered to bob: message 01234567']],
     [{ event: 'session', peer: 'bob', state: 'incoming' }, ['bob is calling']],
     [{ event: 'session', peer: 'bob', state: 'opened' }, ['session with bob is open']],
+    [{ event: 'session', peer: 'bob', state: 'opened', path: 'direct' }, ['session with bob is open']],
+    [
+      { event: 'session', peer: 'zed', state: 'incoming', path: 'gateway' },
+      ['zed is calling, through a gateway: NOT end-to-end encrypted, the server can read it'],
+    ],
+    [
+      { event: 'session', peer: 'zed', state: 'opened', path: 'gateway' },
+      ['session with zed is open, through a gateway: NOT end-to-end encrypted, the server can read it'],
+    ],
     [{ event: 'session', peer: 'bob', state: 'closed' }, ['session with bob is closed']],
     [{ event: 'session', peer: 'bob', state: 'closed', reason: 'ended' }, ['session with bob is closed: ended']],
     [

@@ -1,6 +1,7 @@
 /** Events and notices in words, for people. */
 import { printable } from '@parley/text';
 import type { ClientEvent, Notice, RoomEvent, ServerStateEvent, SessionEvent } from '../engine/api.js';
+import { throughGateway } from './path-words.js';
 import { textLines, type Style } from './style.js';
 
 export function eventLines(event: ClientEvent, style: Style): string[] {
@@ -24,13 +25,14 @@ export function eventLines(event: ClientEvent, style: Style): string[] {
   }
 }
 
-function sessionLine({ peer, state, reason }: SessionEvent, style: Style): string {
+function sessionLine({ peer, state, path, reason }: SessionEvent, style: Style): string {
   const name = style.name(peer);
+  const way = path === 'gateway' ? `, ${style.alarm(throughGateway)}` : '';
   switch (state) {
     case 'incoming':
-      return `${name} is calling`;
+      return `${name} is calling${way}`;
     case 'opened':
-      return `session with ${name} is open`;
+      return `session with ${name} is open${way}`;
     case 'closed':
       return `session with ${name} is closed${reason === undefined ? '' : `: ${sessionEnds[reason](printable(peer))}`}`;
   }
@@ -39,7 +41,7 @@ function sessionLine({ peer, state, reason }: SessionEvent, style: Style): strin
 const sessionEnds: Record<NonNullable<SessionEvent['reason']>, (peer: string) => string> = {
   ended: () => 'ended',
   NO_PATH: () => 'no network path between the two devices was found',
-  PEER_LOST: (peer) => `nothing was heard from the device of ${peer} for too long`,
+  PEER_LOST: (peer) => `${peer} is gone without a word`,
   // It is told on both sides: the changed key may be our own.
   KEY_CHANGED: () => 'a key is not the one pinned',
   DECLINED: () => 'the call was declined or not answered',

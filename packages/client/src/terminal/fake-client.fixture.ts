@@ -1,7 +1,7 @@
 /** Stand-ins for tests: a client without a network, a clock turned by hand, streams that remember. */
 import { Writable } from 'node:stream';
 import { ParleyError, type ErrorCode } from '@parley/protocol';
-import type { CallOptions, ClientEvent, Notice, ParleyClient, Status } from '../engine/api.js';
+import type { CallOptions, ClientEvent, Notice, ParleyClient, Path, Status } from '../engine/api.js';
 import type { Timer } from './timer.js';
 
 /** Does what it is asked, remembers it, and fails where told. */
@@ -13,7 +13,13 @@ export class FakeClient implements ParleyClient {
   readonly hanging = new Set<keyof ParleyClient>();
   state: Status = { server: null, lostServer: null, user: null, conversation: null };
   readonly ownKey = 'key of this device';
-  online = [{ name: 'alice' }, { name: 'bob' }];
+  online = [
+    { name: 'alice', door: 'native' },
+    { name: 'bob', door: 'native' },
+    { name: 'zed', door: 'line' },
+  ];
+  /** By which way conversations go from now on. */
+  path: Path = 'direct';
   roomList = [{ name: 'lobby', owner: 'alice', members: 2 }];
   members = ['alice', 'bob'];
   closed = false;
@@ -49,7 +55,8 @@ export class FakeClient implements ParleyClient {
 
   async users(options?: CallOptions) {
     await this.#called('users', [], options);
-    return [...this.online.map(({ name }) => ({ name, online: true })), { name: 'zoe', online: false }];
+    const accounts = this.online.filter(({ door }) => door === 'native');
+    return [...accounts.map(({ name }) => ({ name, online: true })), { name: 'zoe', online: false }];
   }
 
   async connectedUsers(options?: CallOptions) {
@@ -69,14 +76,14 @@ export class FakeClient implements ParleyClient {
 
   async open(peer: string, options?: CallOptions) {
     await this.#called('open', [peer], options);
-    this.state = { ...this.state, conversation: { kind: 'user', name: peer, path: 'direct', rttMs: null } };
-    return { peer, path: 'direct' as const };
+    this.state = { ...this.state, conversation: { kind: 'user', name: peer, path: this.path, rttMs: null } };
+    return { peer, path: this.path };
   }
 
   async enter(room: string, options?: CallOptions) {
     await this.#called('enter', [room], options);
-    this.state = { ...this.state, conversation: { kind: 'room', name: room, path: 'direct', rttMs: 1.5 } };
-    return { room, owner: 'alice', members: this.members };
+    this.state = { ...this.state, conversation: { kind: 'room', name: room, path: this.path, rttMs: 1.5 } };
+    return { room, owner: 'alice', members: this.members, path: this.path };
   }
 
   async send(text: string, options?: CallOptions) {
@@ -101,7 +108,7 @@ export class FakeClient implements ParleyClient {
 
   async accept(options?: CallOptions) {
     await this.#called('accept', [], options);
-    return { peer: 'bob', path: 'direct' as const };
+    return { peer: 'bob', path: this.path };
   }
 
   async decline(options?: CallOptions) {

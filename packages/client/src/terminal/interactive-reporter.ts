@@ -4,6 +4,7 @@ import type { ClientEvent, MessageEvent, Notice, ParleyClient, ReceiptEvent } fr
 import type { Outcome, SentText } from './command.js';
 import { errorLine } from './error-lines.js';
 import { eventLines, noticeLine } from './event-lines.js';
+import { promptMark } from './path-words.js';
 import type { Reporter } from './reporter.js';
 import type { Block, Screen } from './screen.js';
 import { excerpt, textLines, type Style } from './style.js';
@@ -67,6 +68,8 @@ export class InteractiveReporter implements Reporter {
 
   notice(notice: Notice): void {
     this.#print([noticeLine(notice, this.#style)]);
+    // It may tell that the server can read along from now on.
+    this.updatePrompt();
   }
 
   remark(text: string): void {
@@ -82,7 +85,7 @@ export class InteractiveReporter implements Reporter {
   }
 
   updatePrompt(): void {
-    this.#screen.setPrompt(promptOf(this.#client));
+    this.#screen.setPrompt(promptOf(this.#client, this.#style));
   }
 
   #print(lines: readonly string[]): void {
@@ -149,15 +152,16 @@ export class InteractiveReporter implements Reporter {
   }
 }
 
-/** Who and where: `alice@bob> ` in a session, `alice#room> ` in a room. */
-function promptOf(client: ParleyClient): string {
+/** Who and where: `alice@bob> ` in a session, `alice#room> ` in a room, and a mark where the server can read along. */
+function promptOf(client: ParleyClient, style: Style): string {
   const { user, conversation } = client.status();
   const who = user ?? 'mca';
   if (conversation === null) return `${who}> `;
+  const mark = conversation.path === 'gateway' ? ` ${style.alarm(promptMark)}` : '';
   switch (conversation.kind) {
     case 'user':
-      return `${who}@${conversation.name}> `;
+      return `${who}@${conversation.name}${mark}> `;
     case 'room':
-      return `${who}#${conversation.name}> `;
+      return `${who}#${conversation.name}${mark}> `;
   }
 }

@@ -84,6 +84,18 @@ describe('a chat at a terminal', () => {
     expect(client.calls.at(-1)).toEqual(['send', 'good morning']);
   });
 
+  it('marks the prompt as long as the server can read what is said', async () => {
+    const { client, terminal, type } = await start();
+    client.path = 'gateway';
+    await type('o zoe\r');
+    expect((await terminal.shown()).at(-1)).toBe('alice@zoe [NOT encrypted]>');
+    await type('or lobby\r');
+    expect((await terminal.shown()).at(-1)).toBe('alice#lobby [NOT encrypted]>');
+    client.state = { ...client.state, conversation: { kind: 'room', name: 'lobby', path: 'direct', rttMs: null } };
+    client.emit({ event: 'room', room: 'lobby', state: 'left', user: 'zed' });
+    expect((await terminal.shown()).at(-1)).toBe('alice#lobby>');
+  });
+
   it('says clearly what did not arrive', async () => {
     const { client, terminal, type } = await start();
     await type('or lobby\r');
@@ -244,6 +256,20 @@ describe('questions', () => {
     await type('\r');
     await until('declined the call of bob');
     expect(client.calls.at(-1)).toEqual(['decline']);
+  });
+
+  it('whoever is asked about a call through a gateway is told that the server could read along', async () => {
+    const { client, terminal, until, type } = await start({ argv: ['--accept', 'ask'] });
+    client.path = 'gateway';
+    client.emit({ event: 'session', peer: 'zed', state: 'incoming', path: 'gateway' });
+    await until('(Y/n)');
+    // The question is wrapped in the middle of a word.
+    const asked = (await terminal.shown()).join('').replaceAll(' ', '');
+    const plainly = 'zed is calling, through a gateway: NOT end-to-end encrypted, the server can read it. Talk?';
+    expect(asked).toContain(plainly.replaceAll(' ', ''));
+    await type('y\r');
+    await until('path: gateway (NOT end-to-end encrypted');
+    expect(client.calls.at(-1)).toEqual(['accept']);
   });
 
   it('a call can be declined', async () => {

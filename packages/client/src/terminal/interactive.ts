@@ -1,7 +1,7 @@
 /** The terminal program for a person: joins keyboard, screen, questions and the runner. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { AcceptPolicy, ClientEvent, ParleyClient } from '../engine/api.js';
+import type { AcceptPolicy, ClientEvent, ParleyClient, SessionEvent } from '../engine/api.js';
 import { commandNamed } from './commands/index.js';
 import { NameCache } from './completion.js';
 import { asParleyError } from './error-lines.js';
@@ -10,6 +10,7 @@ import { InteractiveReporter } from './interactive-reporter.js';
 import { asOneLine, Keyboard, type KeySource } from './keyboard.js';
 import { LineQueue } from './line-queue.js';
 import type { SourceLine } from './line-source.js';
+import { throughGateway } from './path-words.js';
 import { InquirerQuestions, type Questions } from './questions.js';
 import type { RunnerRules } from './runner.js';
 import { Screen, type Block, type TerminalOutput } from './screen.js';
@@ -125,7 +126,7 @@ export class Interactive {
     if (event.event !== 'session') return;
     this.#calls.get(event.peer)?.abort();
     this.#calls.delete(event.peer);
-    if (event.state === 'incoming' && this.#options.accept === 'ask') void this.#askAboutCall(event.peer);
+    if (event.state === 'incoming' && this.#options.accept === 'ask') void this.#askAboutCall(event);
   }
 
   close(): void {
@@ -158,13 +159,14 @@ export class Interactive {
     };
   }
 
-  async #askAboutCall(peer: string): Promise<void> {
+  async #askAboutCall({ peer, path }: SessionEvent): Promise<void> {
     const call = new AbortController();
     this.#calls.set(peer, call);
     // Whoever is typing may press Enter before seeing what it now means.
     const { before, after } = this.#screen.typed();
     const isIdle = before + after === '';
-    const question = this.#questions.confirm(`${peer} is calling. Talk?`, isIdle, call.signal);
+    const way = path === 'gateway' ? `, ${throughGateway}` : '';
+    const question = this.#questions.confirm(`${peer} is calling${way}. Talk?`, isIdle, call.signal);
     const answer = await this.#asked(question, call.signal);
     if (answer !== undefined && !call.signal.aborted) this.#typed({ line: answer ? 'accept' : 'decline' });
   }

@@ -71,8 +71,9 @@ function eventData(event: ClientEvent): object {
       return { event: event.event, id, to, state };
     }
     case 'session': {
-      const { peer, state, reason } = event;
-      return { event: event.event, peer, state, ...(reason === undefined ? {} : { reason }) };
+      const { peer, state, path, reason } = event;
+      const more = { ...(path === undefined ? {} : { path }), ...(reason === undefined ? {} : { reason }) };
+      return { event: event.event, peer, state, ...more };
     }
     case 'room': {
       const { room, state, user } = event;

@@ -141,12 +141,15 @@ describe('arguments left out', () => {
     ];
     await complete('o');
     await complete('cr');
-    expect(questions.offered).toEqual([['bob'], ['mine']]);
+    expect(questions.offered).toEqual([
+      ['bob', 'zed (line gateway, NOT end-to-end encrypted, the server can read it)'],
+      ['mine'],
+    ]);
   });
 
   it('says when there is nothing to choose from', async () => {
     const { client, complete } = setUp('attic');
-    client.online = [{ name: 'alice' }];
+    client.online = [{ name: 'alice', door: 'native' }];
     client.roomList = [];
     await expect(complete('o')).rejects.toMatchObject({ code: 'USER_OFFLINE', message: 'nobody else is online' });
     await expect(complete('lru')).rejects.toMatchObject({ code: 'UNKNOWN_ROOM', message: 'there are no rooms' });

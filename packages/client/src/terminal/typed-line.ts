@@ -4,6 +4,7 @@ import type { ParleyClient } from '../engine/api.js';
 import { nameProblem, newAccountName, newPassword, refuseLoginInVain } from './account-questions.js';
 import type { Command, Subject } from './command.js';
 import { commandNamed, shownCommandWord, suggestedCommand, takesPassword } from './commands/index.js';
+import { doorWords } from './path-words.js';
 import type { Choice, Questions } from './questions.js';
 import { quote, splitFirstWord, tokenize } from './tokens.js';
 
@@ -112,7 +113,7 @@ async function askFor(
     case 'user': {
       const others = (await client.connectedUsers({ signal })).filter(({ name }) => name !== me);
       if (others.length === 0) throw new ParleyError('USER_OFFLINE', 'nobody else is online');
-      return questions.choice('Talk with:', others.map(choiceOf), signal);
+      return questions.choice('Talk with:', others.map(choiceOfUser), signal);
     }
     case 'room':
     case 'own-room': {
@@ -135,6 +136,11 @@ async function askFor(
 }
 
 export const defaultServer = 'localhost:7420';
+
+function choiceOfUser({ name, door }: { readonly name: string; readonly door: string }): Choice<string> {
+  const words = doorWords(door);
+  return { value: name, name: words === '' ? name : `${name} (${words})` };
+}
 
 function choiceOf({ name }: { readonly name: string }): Choice<string> {
   return { value: name, name };

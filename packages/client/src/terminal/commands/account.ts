@@ -1,5 +1,7 @@
+import { gatewayFingerprint } from '../../engine/api.js';
 import { credentialArguments, noArguments, serverArgument, trustArgument } from '../arguments.js';
 import { declare } from '../command.js';
+import { throughGateway } from '../path-words.js';
 
 const passwordAdvice = [
   'At a terminal leave the password out: it is then asked for and not shown. On the line it is for scripts: others may',
@@ -60,12 +62,19 @@ export const trust = declare({
   long: 'trust',
   usage: 'trust <user>|<host:port>',
   doc: 'accepts the changed key of a user, or the changed certificate of a server',
-  details: ['Ask first, over another channel, whether the change is meant: it may be somebody in between.'],
+  details: [
+    'Ask first, over another channel, whether the change is meant: it may be somebody in between. A user who had a key',
+    'and now comes through a gateway has none: trust then forgets the pinned one, and what is said is not end-to-end',
+    'encrypted.',
+  ],
   subjects: ['trusted'],
   parse: trustArgument,
   run: ({ client }, subject) => client.trust(subject),
   data: ({ trusted, fingerprint }) => ({ trusted, fingerprint }),
-  lines: ({ trusted, fingerprint }) => [`${trusted} is trusted with`, `  ${fingerprint}`],
+  lines: ({ trusted, fingerprint }, style) =>
+    fingerprint === gatewayFingerprint
+      ? [`the key of ${trusted} is forgotten`, style.alarm(`what is said to ${trusted} goes ${throughGateway}`)]
+      : [`${trusted} is trusted with`, `  ${fingerprint}`],
 });
 
 export const disconnect = declare({

@@ -118,6 +118,50 @@ describe('right commands', () => {
     ]);
   });
 
+  it('every way into a conversation, and l, say that the server can read it', async () => {
+    const { client, run } = setUp();
+    const plainly = 'gateway (NOT end-to-end encrypted, the server can read it)';
+    client.path = 'gateway';
+    await client.connect('localhost:7420');
+    await client.login('alice', 'secret99');
+    for (const line of ['o zed', 'accept']) expect((await run(line)).lines(style)).toEqual([`path: ${plainly}`]);
+    expect((await run('or lobby')).lines(style)).toEqual([
+      'in #lobby, owner alice; in it: alice, bob',
+      `path: ${plainly}`,
+    ]);
+    expect((await run('l')).lines(style).at(-1)).toBe(`in room "lobby", path ${plainly}, round trip 1.5 ms`);
+    // Though nobody has measured anything yet.
+    const conversation = { kind: 'room', name: 'lobby', path: 'gateway', rttMs: null } as const;
+    client.state = { ...client.state, conversation };
+    expect((await run('l')).lines(style).at(-1)).toContain(`in room "lobby", path ${plainly}`);
+    const session = { kind: 'user', name: 'zoe', path: 'gateway', rttMs: null } as const;
+    client.state = { ...client.state, conversation: session };
+    const status = await run('l');
+    expect(status.lines(style).at(-1)).toBe(`connected to "zoe", path ${plainly}, round trip not measured yet`);
+    expect(status.data).toMatchObject({ conversation: { path: 'gateway' } });
+  });
+
+  it('lcu marks who is behind a gateway, and shows nothing raw', async () => {
+    const { client, run } = setUp();
+    client.online.push({ name: 'yvonne', door: 'tel\u001bex' });
+    expect((await run('lcu')).lines(style)).toEqual([
+      'alice',
+      'bob',
+      'zed     line gateway, NOT end-to-end encrypted, the server can read it',
+      'yvonne  tel\\u{1b}ex gateway, NOT end-to-end encrypted, the server can read it',
+    ]);
+  });
+
+  it('trust says what it means to trust a user without a key', async () => {
+    const { client, run } = setUp();
+    expect((await run('trust bob')).lines(style)).toEqual(['bob is trusted with', '  EF:01']);
+    client.trust = (trusted) => Promise.resolve({ trusted, fingerprint: 'gateway' });
+    expect((await run('trust bob')).lines(style)).toEqual([
+      'the key of bob is forgotten',
+      'what is said to bob goes through a gateway: NOT end-to-end encrypted, the server can read it',
+    ]);
+  });
+
   it('l says that a connection is lost and tried again', async () => {
     const { client, run } = setUp();
     client.state = { server: null, lostServer: 'localhost:7420', user: 'bob', conversation: null };
@@ -282,6 +326,7 @@ describe('wrong commands', () => {
     ['sleep 5', 'a time is a number with ms, s or m'],
     ['wait', 'the event is missing'],
     ['wait Message', 'the event is one of message, receipt, session, room, server'],
+    ['wait session way=gateway', 'the fields of session are peer, state, path, reason'],
     ['wait message form=bob', 'the fields of message are from, room, text, id, seq, at'],
     ['wait message __proto__=x', 'behind the event come field=value'],
     ['wait message 5s from=bob', 'behind the event come field=value'],

@@ -1,8 +1,9 @@
 import { ParleyError } from '@parley/protocol';
 import { printable } from '@parley/text';
-import type { ConversationStatus, Status } from '../../engine/api.js';
+import type { ConversationStatus, Path, Status } from '../../engine/api.js';
 import { noArguments, roomArgument, userArgument } from '../arguments.js';
 import { declare } from '../command.js';
+import { pathWords } from '../path-words.js';
 import { excerpt, type Style } from '../style.js';
 
 /** A call that is taken sooner needs no words. */
@@ -28,8 +29,16 @@ export const open = declare({
   },
   data: ({ peer, path }) => ({ peer, path }),
   // The event tells that the session is open.
-  lines: ({ path }) => [`path: ${path}`],
+  lines: pathLines,
 });
+
+function pathLines({ path }: { readonly path: Path }, style: Style): string[] {
+  return [`path: ${shownPath(path, style)}`];
+}
+
+function shownPath(path: Path, style: Style): string {
+  return path === 'gateway' ? style.alarm(pathWords(path)) : pathWords(path);
+}
 
 export const enter = declare({
   name: 'or',
@@ -39,10 +48,11 @@ export const enter = declare({
   subjects: ['any-room'],
   parse: roomArgument,
   run: ({ client, signal }, room) => client.enter(room, { signal }),
-  data: ({ room, owner, members }) => ({ room, owner, members: [...members] }),
-  lines: ({ room, owner, members }, style) => {
+  data: ({ room, owner, members, path }) => ({ room, owner, members: [...members], path }),
+  lines: ({ room, owner, members, path }, style) => {
     const inIt = members.map((member) => style.name(member)).join(', ');
-    return [`in ${style.room(room)}, owner ${style.name(owner)}; in it: ${inIt === '' ? 'nobody' : inIt}`];
+    const entered = `in ${style.room(room)}, owner ${style.name(owner)}; in it: ${inIt === '' ? 'nobody' : inIt}`;
+    return path === 'gateway' ? [entered, ...pathLines({ path }, style)] : [entered];
   },
 });
 
@@ -111,7 +121,7 @@ function conversationLines(
   style: Style,
 ): string[] {
   const measured = rttMs === null ? 'round trip not measured yet' : `round trip ${showRoundTrip(rttMs)}`;
-  const way = `path ${path}, ${measured}`;
+  const way = `path ${shownPath(path, style)}, ${measured}`;
   switch (kind) {
     case 'user': {
       const keyLines = key === null ? [] : [`key of ${printable(name)}: ${key}`];
@@ -120,7 +130,7 @@ function conversationLines(
     case 'room': {
       // In an empty room there is no way to anybody.
       const room = `in room "${style.room(name).slice(1)}"`;
-      return [rttMs === null ? room : `${room}, ${way}`];
+      return [rttMs === null && path === 'direct' ? room : `${room}, ${way}`];
     }
   }
 }
@@ -168,7 +178,7 @@ export const accept = declare({
   run: ({ client, signal }) => client.accept({ signal }),
   data: ({ peer, path }) => ({ peer, path }),
   // The event tells that the session is open.
-  lines: ({ path }) => [`path: ${path}`],
+  lines: pathLines,
 });
 
 export const decline = declare({

@@ -1,5 +1,7 @@
+import { printable } from '@parley/text';
 import { noArguments, roomArgument } from '../arguments.js';
 import { declare } from '../command.js';
+import { doorWords } from '../path-words.js';
 
 export const users = declare({
   name: 'lu',
@@ -21,11 +23,18 @@ export const connectedUsers = declare({
   name: 'lcu',
   long: 'connected',
   usage: 'lcu',
-  doc: 'lists who is online',
+  doc: 'lists who is online, and who of them through a gateway',
+  details: ['What is said to a user behind a gateway of an older system is not end-to-end encrypted.'],
   parse: noArguments,
   run: ({ client, signal }) => client.connectedUsers({ signal }),
-  data: (found) => ({ users: found.map(({ name }) => ({ name })) }),
-  lines: (found, style) => found.map(({ name }) => style.name(name)),
+  data: (found) => ({ users: found.map(({ name, door }) => ({ name, door })) }),
+  lines: (found, style) => {
+    const width = widest(found);
+    return found.map(({ name, door }) => {
+      const words = doorWords(door);
+      return words === '' ? style.name(name) : `${style.name(name)}${gap(name, width)}${style.alarm(printable(words))}`;
+    });
+  },
 });
 
 export const rooms = declare({
