@@ -1,5 +1,4 @@
 import type { PairClient } from '@parley/gateways';
-import type { PairClient } from '@parley/gateways';
 import type { Messenger } from '../domain/index.js';
 import type { Log } from '../log.js';
 
@@ -9,8 +8,6 @@ export interface AdminContext {
   readonly pairs: () => readonly PairClient[] | null;
   /** Settles when the server has stopped. */
   readonly stop: () => Promise<void>;
-  /** Who uses the pair chat; null when it is off. */
-  readonly pairs: () => readonly PairClient[] | null;
   readonly log: Log;
 }
 

@@ -6,7 +6,7 @@ describe('completion', () => {
   const rooms = () => Promise.resolve(['attic', 'lobby', 'loft']);
 
   it.each([
-    ['l', ['lcu', 'lr', 'lru', 'ls', 'lu'], 'l'],
+    ['l', ['lcu', 'lp', 'lr', 'lru', 'ls', 'lu'], 'l'],
     ['/lr', ['/lr', '/lru'], '/lr'],
     ['sh', ['shutdown'], 'sh'],
     ['lru lo', ['lobby', 'loft'], 'lo'],
