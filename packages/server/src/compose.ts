@@ -6,6 +6,8 @@ import { endsWithin } from './bounded-wait.js';
 import { loadCertificate } from './certificate.js';
 import { RequestDispatcher } from './dispatch/request-dispatcher.js';
 import { Messenger } from './domain/index.js';
+import type { GatewayParts } from './gateways/gateway-parts.js';
+import { PairGateway } from './gateways/pair-gateway.js';
 import { handlers } from './handlers/index.js';
 import { bindPair } from './listeners/bind.js';
 import { ControlListener } from './listeners/control-listener.js';
@@ -32,9 +34,24 @@ export interface RunningServer {
   readonly udp: HostAndPort;
   /** SHA-256 of the certificate as clients show it, or null without TLS. */
   readonly fingerprint: string | null;
+  /** The gateways for older systems; null: off. */
+  readonly line: HostAndPort | null;
+  readonly peer: HostAndPort | null;
+  readonly pair: HostAndPort | null;
+  /** Ends all connections of the pair chat, which goes on. */
+  closePairs(): void;
+  /** Logs how many connections the pair chat has. */
+  countPairs(): void;
   /** Runs one line of the admin prompt; undefined for an empty one. `x` settles when the server has stopped. */
   execute(line: string): Promise<AdminResult | undefined>;
   /** Tells every client, answers what is under way and lets go of everything. May be called twice. */
+  stop(): Promise<void>;
+  /** Settles when it has stopped, whoever stopped it. */
+  readonly stopped: Promise<void>;
+}
+
+interface Gateway {
+  listen(host: string): Promise<HostAndPort>;
   stop(): Promise<void>;
 }
 
@@ -109,23 +126,62 @@ async function build(options: ServerOptions, closers: Closer[]): Promise<Running
     },
   );
 
-  let stopped: Promise<void> | undefined;
+  const stopped = deferred();
+  let stopping: Promise<void> | undefined;
   const stop = (): Promise<void> => {
-    stopped ??= closeAll(closers).then(() => {
+    stopping ??= closeAll(closers).then(() => {
       log.info('stopped');
+      stopped.resolve();
     });
-    return stopped;
+    return stopping;
   };
+  const gatewayParts: GatewayParts = {
+    messenger,
+    clock: systemClock,
+    monotonicMs,
+    random: systemRandom,
+    log,
+    stopServer: () => {
+      void stop();
+    },
+  };
+  const open = async (gateway: Gateway): Promise<HostAndPort> => {
+    closers.push(() => gateway.stop());
+    return gateway.listen(options.gatewayHost);
+  };
+  const line = null as HostAndPort | null;
+  const peer = null as HostAndPort | null;
+  const pairGateway = options.pair ? new PairGateway(gatewayParts, options.pair) : null;
+  const pair = pairGateway ? await open(pairGateway) : null;
+
   const at = { host: address.address, port: address.port };
-  const adminConsole = new AdminConsole({ messenger, stop, log });
-  log.info({ host: at.host, port: at.port }, 'started');
+  const adminConsole = new AdminConsole({ messenger, stop, log, pairs: () => pairGateway?.clients() ?? null });
+  log.info({ ...at, line: line?.port, peer: peer?.port, pair: pair?.port }, 'started');
   return {
     control: at,
     udp: at,
     fingerprint: certificate?.fingerprint ?? null,
-    execute: (line) => adminConsole.execute(line),
+    ...{ line, peer, pair },
+    closePairs: () => {
+      if (pairGateway) pairGateway.closeAll();
+      else log.warn('SIGUSR1 has nothing to close: the pair chat is off');
+    },
+    countPairs: () => {
+      if (pairGateway) pairGateway.sayCount();
+      else log.warn('SIGUSR2 has nothing to count: the pair chat is off');
+    },
+    execute: (text) => adminConsole.execute(text),
     stop,
+    stopped: stopped.promise,
   };
+}
+
+function deferred(): { promise: Promise<void>; resolve: () => void } {
+  let resolve: () => void = () => undefined;
+  const promise = new Promise<void>((settle) => {
+    resolve = settle;
+  });
+  return { promise, resolve };
 }
 
 /** Last opened, first closed. */

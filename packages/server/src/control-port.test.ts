@@ -67,7 +67,7 @@ describe('the control port', () => {
     const berta = await openAs('berta');
     await anna.client.call('path.publish', { candidates: [{ kind: 'host', address: '192.0.2.1', port: 5 }] });
     const called = anna.client.call('session.open', { peer: berta.name });
-    expect(await berta.client.event('session.incoming')).toEqual({ peer: anna.name });
+    expect(await berta.client.event('session.incoming')).toEqual({ peer: anna.name, door: 'native' });
     const answered = await berta.client.call('session.answer', { peer: anna.name, answer: 'accept' });
     const { introduction } = await called;
     expect(introduction).toMatchObject({ peer: berta.name, role: 'initiator', deviceKey, candidates: [] });
@@ -145,7 +145,7 @@ describe('the control port', () => {
     const id = back.ask('account.resume', { token: berta.resumeToken });
     const first = await back.next();
     expect(first).toMatchObject({ id, result: { user: berta.name } });
-    expect(await back.event('session.incoming')).toEqual({ peer: anna.name });
+    expect(await back.event('session.incoming')).toEqual({ peer: anna.name, door: 'native' });
   });
 
   it('tells a caller when the callee is gone', async () => {
@@ -169,7 +169,7 @@ describe('hostile input', () => {
   // Whatever happened before: others are served as ever, and nothing has reached them.
   afterEach(async () => {
     expect(await honest.call('server.ping')).toEqual({});
-    expect(await honest.call('user.connected')).toEqual({ users: [{ name: honestName }], next: null });
+    expect(await honest.call('user.connected')).toEqual({ users: [{ name: honestName, door: 'native' }], next: null });
     expect(honest.untaken).toEqual([]);
   });
 

@@ -83,6 +83,9 @@ describe('msa', () => {
       control: { host: '127.0.0.1', port: expect.any(Number) },
       udp: { host: '127.0.0.1', port: expect.any(Number) },
       fingerprint: expect.stringMatching(/^([0-9A-F]{2}:){31}[0-9A-F]{2}$/),
+      line: null,
+      peer: null,
+      pair: null,
     });
     msa.type('lu\n\n/lru nowhere\nwhat\u001b[2J now\nx\nlu\n');
     expect(await msa.object()).toEqual({ type: 'result', command: 'lu', ok: true, data: { users: [] } });

@@ -8,6 +8,7 @@ import { resultText } from './admin/print-result.js';
 import { endsWithin } from './bounded-wait.js';
 import { parseCommandLine, type CommandLine } from './command-line.js';
 import { startServer, type RunningServer } from './compose.js';
+import { pairSignals } from './pair-signals.js';
 import { StartFailure } from './start-failure.js';
 import { streamLog, terminalLog, type OpenLog } from './terminal-log.js';
 import { version } from './version.js';
@@ -28,7 +29,7 @@ class Program {
   }
 
   async run(): Promise<void> {
-    const { host, port, data, tls, maxClients, roomSize, bcryptCost, logLevel } = this.#settings;
+    const { logLevel } = this.#settings;
     // Whoever read our output may be gone; the server goes on.
     process.stdout.on('error', () => undefined);
     process.stderr.on('error', () => undefined);
@@ -37,9 +38,15 @@ class Program {
           this.#printLog(text);
         })
       : streamLog(logLevel);
-    const server = await startServer({
-      ...{ host, port, dataDirectory: data, tls, maxClients, roomMembers: roomSize, bcryptCost },
-      log: this.#log.log,
+    const server = await startServer({ ...this.#settings.server, log: this.#log.log });
+    void server.stopped.then(() => this.#stop(server));
+    pairSignals.connect({
+      closeAll: () => {
+        server.closePairs();
+      },
+      sayCount: () => {
+        server.countPairs();
+      },
     });
     for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
       process.on(signal, () => {
@@ -60,13 +67,16 @@ class Program {
     return this.#exit(known ? error.exitCode : exitCodes.ours);
   }
 
-  #sayReady({ control, udp, fingerprint }: RunningServer): void {
+  #sayReady({ control, udp, fingerprint, line, peer, pair }: RunningServer): void {
     if (this.#settings.json) {
-      this.#printLine(JSON.stringify({ type: 'event', event: 'ready', control, udp, fingerprint }));
+      this.#printLine(JSON.stringify({ type: 'event', event: 'ready', control, udp, fingerprint, line, peer, pair }));
       return;
     }
     this.#printLine(`msa ${version} listens on ${control.host} port ${String(control.port)}, TCP and UDP`);
     this.#printLine(fingerprint ? `certificate SHA-256 ${fingerprint}` : 'without TLS: for loopback or behind a proxy');
+    for (const [name, at] of Object.entries({ 'line service': line, 'peer directory': peer, 'pair chat': pair })) {
+      if (at) this.#printLine(`${name} on ${at.host} port ${String(at.port)}, not encrypted`);
+    }
     if (this.#atTerminal) this.#printLine('help lists the commands');
   }
 

@@ -27,7 +27,7 @@ const connected = adminCommand({
   name: 'lcu',
   long: 'connected',
   usage: 'lcu',
-  doc: 'connected users: address, port, since when',
+  doc: 'connected users: by which door they came, address, port, since when',
   words: noWords,
   run: (_words, { messenger }) => ({
     users: messenger.onlineUsers().map((user) => ({ ...user, since: isoTime(user.since) })),
@@ -36,8 +36,8 @@ const connected = adminCommand({
     users.length === 0
       ? 'nobody is connected'
       : textTable(
-          ['USER', 'ADDRESS', 'PORT', 'SINCE'],
-          users.map(({ name, address, port, since }) => [name, address, String(port), since]),
+          ['USER', 'DOOR', 'ADDRESS', 'PORT', 'SINCE'],
+          users.map(({ name, door, address, port, since }) => [name, door, address, String(port), since]),
         ),
 });
 

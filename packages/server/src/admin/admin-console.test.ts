@@ -77,7 +77,13 @@ describe('commands', () => {
       },
     });
     expect(await admin.execute('lcu')).toMatchObject({
-      data: { users: [{ name: 'anna', address: '192.0.2.1', port: 1, since }, { name: 'berta' }, { name: 'carla' }] },
+      data: {
+        users: [
+          { name: 'anna', door: 'native', address: '192.0.2.1', port: 1, since },
+          { name: 'berta' },
+          { name: 'carla' },
+        ],
+      },
     });
     expect(await admin.execute('ls')).toMatchObject({ data: { sessions: [{ users: ['anna', 'berta'], since }] } });
     expect(await admin.execute('lr')).toMatchObject({
@@ -95,7 +101,7 @@ describe('commands', () => {
   it('are read by people in columns', async () => {
     await fill();
     expect(await text('lu')).toBe('USER   ONLINE\nanna   yes\nberta  yes\ncarla  yes\ndora   no');
-    expect(await text('lcu')).toContain(`anna   192.0.2.1  1     ${since}`);
+    expect(await text('lcu')).toContain(`anna   native  192.0.2.1  1     ${since}`);
     expect(await text('ls')).toBe(`USER  USER   SINCE\nanna  berta  ${since}`);
     expect(await text('lr')).toBe('ROOM   OWNER  MEMBERS\nattic  dora   0\nlobby  berta  2');
     expect(await text('lru lobby')).toBe('anna\nberta');
