@@ -1,0 +1,583 @@
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { LineTable, type LineClient } from './line-world.fixture.js';
+import type { LineAnswer, LineAsk } from './line-world.js';
+
+const encoder = new TextEncoder();
+const unregistered = 'Unregistered User. Use "JOIN <username>" to Register.';
+const unknown = 'Unknown Message. Discarding UNKNOWN Message.';
+const rule = '-'.repeat(28);
+
+function refused(why: Extract<LineAnswer, { type: 'refused' }>['why']): LineAnswer {
+  return { type: 'refused', why };
+}
+
+interface Row {
+  readonly when: string;
+  readonly sends: string;
+  /** Lines that come back. */
+  readonly back: readonly string[];
+  readonly log: readonly string[];
+  readonly closes?: true;
+}
+
+describe('one who is not registered', () => {
+  const discarded = (fd: number, command: string): string =>
+    `Client (${String(fd)}): Unable to Locate in Database. Discarding ${command}.`;
+
+  it.each<Row>([
+    { when: 'joins', sends: 'JOIN new', back: ['JOIN new Request Accepted'], log: ['Client (6): JOIN new'] },
+    {
+      when: 'joins as a line user',
+      sends: 'JOIN mat0299',
+      back: ['Username Already In Use (mat0299). Choose Another.'],
+      log: [],
+    },
+    { when: 'joins without a name', sends: 'JOIN', back: [unregistered], log: [discarded(6, 'JOIN')] },
+    { when: 'joins with two', sends: 'JOIN a b', back: [unregistered], log: [discarded(6, 'JOIN')] },
+    { when: 'lists', sends: 'LIST', back: [unregistered], log: [discarded(6, 'LIST')] },
+    { when: 'sends', sends: 'MESG mat0299 x', back: [unregistered], log: [discarded(6, 'MESG')] },
+    { when: 'sends nothing', sends: 'MESG', back: [unregistered], log: [discarded(6, 'MESG')] },
+    { when: 'broadcasts', sends: 'BCST x', back: [unregistered], log: [discarded(6, 'BCST')] },
+    { when: 'enters a room', sends: 'ROOM x', back: [unregistered], log: [discarded(6, 'ROOM')] },
+    { when: 'leaves one', sends: 'LEAVE', back: [unregistered], log: [discarded(6, 'LEAVE')] },
+    {
+      when: 'says something else',
+      sends: 'join me',
+      back: [unregistered],
+      log: ['Client (6): Unrecognizable Message. Discarding UNKNOWN Message.'],
+    },
+    {
+      when: 'quits',
+      sends: 'QUIT',
+      back: [],
+      log: ['Client (6): QUIT', 'Client (6): Disconnecting User.'],
+      closes: true,
+    },
+  ])('$when: $sends', ({ sends, back, log, closes }) => {
+    for (const ending of ['\n', '\r\n']) {
+      const table = new LineTable();
+      table.user('mat0299');
+      const client = table.connect();
+      table.log.length = 0;
+      client.send(sends + ending);
+      expect(client.take()).toBe(back.map((line) => line + ending).join(''));
+      expect(table.log).toEqual(log);
+      expect(client.isClosed).toBe(closes ?? false);
+    }
+  });
+
+  it('connects under the smallest free number', () => {
+    const table = new LineTable();
+    const [first, second, third] = [table.connect(), table.connect(), table.connect()];
+    expect([first.fd, second.fd, third.fd]).toEqual([5, 6, 7]);
+    expect(table.log).toEqual(
+      [5, 6, 7].flatMap((fd) => [
+        `Client (${String(fd)}): Connection Accepted`,
+        `Client (${String(fd)}): Connection Handler Assigned`,
+      ]),
+    );
+    second.drop();
+    first.send('QUIT\n');
+    expect([table.connect().fd, table.connect().fd, table.connect().fd]).toEqual([5, 6, 8]);
+  });
+
+  it('is told when the table is full, and closed', () => {
+    const table = new LineTable({ maxUsers: 2 });
+    table.user('one');
+    table.user('two');
+    const third = table.connect();
+    table.log.length = 0;
+    third.send('JOIN asd6789\nLIST\n');
+    expect(third.take()).toBe('Too Many Users. Disconnecting User.\n');
+    expect(third.isClosed).toBe(true);
+    expect(table.log).toEqual(['Client (7): Database Full. Disconnecting User.']);
+  });
+
+  it('has its place in the table while the world thinks about the name', () => {
+    const table = new LineTable({ maxUsers: 1 });
+    table.decide = () => undefined;
+    const [first, second] = [table.connect(), table.connect()];
+    first.send('JOIN one\n');
+    second.send('JOIN two\n');
+    expect(second.isClosed).toBe(true);
+    table.answer(refused('taken'));
+    const third = table.connect();
+    third.send('JOIN two\n');
+    table.answer({ type: 'done' });
+    expect(third.take()).toBe('JOIN two Request Accepted\n');
+  });
+
+  it.each([
+    ['taken', 'Username Already In Use (alice). Choose Another.\n'],
+    ['invalid', 'Invalid Username (alice). Choose Another.\n'],
+    ['failed', 'JOIN alice Failed. Try Again Later.\n'],
+  ] as const)('may try another name when this one is %s', (why, line) => {
+    const table = new LineTable();
+    table.decide = (ask) => (ask.type === 'join' && ask.name === 'alice' ? refused(why) : { type: 'done' });
+    const client = table.connect();
+    client.send('JOIN alice\nLIST\nJOIN bob\n');
+    expect(client.take()).toBe(`${line}${unregistered}\nJOIN bob Request Accepted\n`);
+    expect(client.isClosed).toBe(false);
+    expect(table.others).toEqual([{ type: 'registered', fd: 5 }]);
+  });
+
+  it.each(['x'.repeat(33), 'a\u001bb', 'tab\tbed', 'a\u202eb'])('cannot be called %j', (name) => {
+    const table = new LineTable();
+    const client = table.connect();
+    client.send(`JOIN ${name}\n`);
+    expect(client.take()).toMatch(/^(Invalid Username \([^\p{Cc}\p{Cf}]+\)|Unregistered User)/u);
+    expect(table.others).toEqual([]);
+  });
+});
+
+describe('a registered user', () => {
+  it.each<Row>([
+    {
+      when: 'joins again',
+      sends: 'JOIN x',
+      back: ['User Already Registered: Username (mat0299), FD (5)'],
+      log: [],
+    },
+    {
+      when: 'joins without a name',
+      sends: 'JOIN',
+      back: ['User Already Registered: Username (mat0299), FD (5)'],
+      log: [],
+    },
+    {
+      when: 'lists',
+      sends: 'LIST',
+      back: ['USERNAME FD', rule, 'mat0299 5', 'brb5678 6', 'carol 0', rule],
+      log: ['Client (5): LIST'],
+    },
+    { when: 'sends to oneself', sends: 'MESG mat0299 hi', back: ['FROM mat0299: hi'], log: [] },
+    {
+      when: 'sends to nobody',
+      sends: 'MESG asd6789 hello',
+      back: ['Unknown Recipient (asd6789). MESG Discarded.'],
+      log: ['Unable to Locate Recipient (asd6789) in Database. Discarding MESG.'],
+    },
+    ...['MESG brb5678', 'MESG brb5678 ', 'MESG', 'MESG  x', 'BCST', 'LIST x', 'mesg brb5678 x', '', 'ROOM', 'x'].map(
+      (sends) => ({
+        when: 'says something else',
+        sends,
+        back: [unknown],
+        log: ['Client (5): Unrecognizable Message. Discarding UNKNOWN Message.'],
+      }),
+    ),
+    {
+      when: 'quits',
+      sends: 'QUIT',
+      back: [],
+      log: ['Client (5): QUIT', 'Client (5): Disconnecting User.'],
+      closes: true,
+    },
+    { when: 'leaves no room', sends: 'LEAVE', back: ['Not In A Room. LEAVE Discarded.'], log: ['Client (5): LEAVE'] },
+  ])('$when: $sends', ({ sends, back, log, closes }) => {
+    for (const ending of ['\n', '\r\n']) {
+      const table = new LineTable();
+      const user = table.user('mat0299', ending);
+      const other = table.user('brb5678', ending);
+      table.decide = (ask) => (ask.type === 'list' ? { type: 'names', names: ['carol'] } : refused('unknown'));
+      user.send(sends + ending);
+      expect(user.take()).toBe(back.map((line) => line + ending).join(''));
+      expect(other.take()).toBe('');
+      expect(table.log).toEqual(log);
+      expect(user.isClosed).toBe(closes ?? false);
+    }
+  });
+
+  it('reaches one by MESG and all others by BCST, each with the line end they use', () => {
+    const table = new LineTable();
+    const mat = table.user('mat0299', '\r\n');
+    const brb = table.user('brb5678');
+    const asd = table.user('asd6789', '\r\n');
+    mat.send('MESG brb5678 text to the end\r\nMESG brb5678  two spaces \r\nBCST to  all\r\n');
+    expect(brb.take()).toBe('FROM mat0299: text to the end\nFROM mat0299:  two spaces \nFROM mat0299: to  all\n');
+    expect(asd.take()).toBe('FROM mat0299: to  all\r\n');
+    expect(mat.take()).toBe('');
+    expect(table.log).toEqual([]);
+    expect(table.others).toEqual([]);
+  });
+
+  it('frees the name at once, by QUIT and by a broken connection', () => {
+    for (const end of ['QUIT', 'drop'] as const) {
+      const table = new LineTable();
+      const first = table.user('mat0299');
+      const second = table.connect();
+      if (end === 'QUIT') first.send('QUIT\nMESG mat0299 ghost\n');
+      else first.drop();
+      expect(table.others).toEqual([{ type: 'gone', fd: 5, how: end === 'QUIT' ? 'ended' : 'dropped' }]);
+      expect(table.log).toContain('Client (5): Disconnecting User.');
+      second.send('JOIN mat0299\nMESG mat0299 me\n');
+      expect(second.take()).toBe('JOIN mat0299 Request Accepted\nFROM mat0299: me\n');
+    }
+  });
+
+  it('is looked up exactly as typed', () => {
+    const table = new LineTable();
+    const bob = table.user('Bob');
+    const asked: LineAsk[] = [];
+    table.decide = (ask) => {
+      asked.push(ask);
+      return { type: 'done' };
+    };
+    bob.send('MESG bob x\nMESG Bob y\n');
+    expect(bob.take()).toBe('FROM Bob: y\n');
+    expect(asked).toEqual([{ type: 'say', to: 'bob', text: 'x' }]);
+  });
+
+  it('logs who reached whom only where that is asked for, and never what was said', () => {
+    const table = new LineTable({ logsMessages: true });
+    const user = table.user('mat0299');
+    user.send('MESG mat0299 secret\nBCST secret\nMESG alice secret\n');
+    expect(table.log).toEqual(['Client (5): MESG mat0299', 'Client (5): BCST', 'Client (5): MESG alice']);
+  });
+});
+
+describe('the world', () => {
+  it('is asked to broadcast only with the setting', () => {
+    for (const broadcastAll of [false, true]) {
+      const table = new LineTable({ broadcastAll });
+      const user = table.user('mat0299');
+      const other = table.user('brb5678');
+      const asked: LineAsk[] = [];
+      table.decide = (ask) => {
+        asked.push(ask);
+        return { type: 'done' };
+      };
+      user.send('BCST hi\u0007\n');
+      expect(other.take()).toBe('FROM mat0299: hi?\n');
+      expect(asked).toEqual(broadcastAll ? [{ type: 'broadcast', text: 'hi?' }] : []);
+    }
+  });
+
+  it.each([
+    ['unknown', 'Unknown Recipient (alice). MESG Discarded.'],
+    ['busy', 'BUSY (alice). MESG Discarded.'],
+    ['declined', 'DECLINED (alice). MESG Discarded.'],
+    ['failed', 'Not Delivered (alice): 2 Message(s).'],
+  ] as const)('may find that a user is %s, later or at once', (why, line) => {
+    const table = new LineTable();
+    const user = table.user('mat0299');
+    table.tell(user, { type: 'refused', peer: 'alice', why, lost: 2 });
+    expect(user.take()).toBe(`${line}\n`);
+    table.decide = () => refused(why);
+    user.send('MESG alice x\n');
+    expect(user.take()).toBe(`${line.replace('2', '1')}\n`);
+  });
+
+  it('tells what native users say, a line each, and what they did not get', () => {
+    const table = new LineTable();
+    const user = table.user('mat0299', '\r\n');
+    table.tell(user, { type: 'text', from: 'alice', room: null, text: 'hello\nyou\tthere' });
+    table.tell(user, { type: 'lost', peer: 'alice', count: 2 });
+    expect(user.take()).toBe('FROM alice: hello\r\nFROM alice: you there\r\nNot Delivered (alice): 2 Message(s).\r\n');
+    table.tell(user, { type: 'text', from: 'alice', room: null, text: 'x\n'.repeat(16 * 1024) });
+    expect(user.take().length).toBeLessThan(64 * 1024);
+    const stranger = table.connect();
+    table.tell(stranger, { type: 'text', from: 'alice', room: null, text: 'hello' });
+    expect(stranger.take()).toBe('');
+  });
+
+  it('may end', () => {
+    const table = new LineTable();
+    const user = table.user('mat0299');
+    table.tell(user, { type: 'shutdown' });
+    expect(user.take()).toBe('Server Shutting Down. Disconnecting User.\n');
+    expect(user.isClosed).toBe(true);
+  });
+
+  it('is waited for by one connection, whose lines keep their order; the others go on', () => {
+    const table = new LineTable();
+    const user = table.user('mat0299');
+    const other = table.user('brb5678');
+    table.decide = () => undefined;
+    user.send('MESG alice 1\nMESG bob 2\nMESG mat0299 3\n');
+    user.send('LIST\nMESG ma');
+    user.send('t0299 4\r\nMESG carol 5\n');
+    expect(table.service.isWaiting(user.fd)).toBe(true);
+    other.send('MESG brb5678 meanwhile\n');
+    expect(other.take()).toBe('FROM brb5678: meanwhile\n');
+    expect(table.asked.map(({ ask }) => ask)).toEqual([{ type: 'say', to: 'alice', text: '1' }]);
+    expect(user.take()).toBe('');
+    table.answer(refused('busy'));
+    table.answer(refused('unknown'));
+    expect(user.take()).toBe(
+      'BUSY (alice). MESG Discarded.\nUnknown Recipient (bob). MESG Discarded.\nFROM mat0299: 3\n',
+    );
+    table.answer({ type: 'names', names: ['alice\u0000'] });
+    expect(user.take()).toBe(`USERNAME FD\n${rule}\nmat0299 5\nbrb5678 6\nalice? 0\n${rule}\nFROM mat0299: 4\r\n`);
+    table.answer({ type: 'done' });
+    expect(table.service.isWaiting(user.fd)).toBe(false);
+    expect(table.asked).toEqual([]);
+  });
+
+  it('answers in vain one who is gone, though another has the number', () => {
+    const table = new LineTable();
+    table.decide = () => undefined;
+    const first = table.connect();
+    first.send('JOIN one\n');
+    first.drop();
+    expect(table.others).toEqual([{ type: 'gone', fd: 5, how: 'dropped' }]);
+    const second = table.connect();
+    expect(second.fd).toBe(first.fd);
+    second.send('JOIN two\n');
+    table.answer({ type: 'done' });
+    expect(second.take()).toBe('');
+    table.answer({ type: 'done' });
+    expect(second.take()).toBe('JOIN two Request Accepted\n');
+  });
+});
+
+describe('rooms', () => {
+  /** A world with the rooms lobby and attic, and no users. */
+  function table(): { table: LineTable; user: LineClient; asked: LineAsk[] } {
+    const rooms = new LineTable();
+    const user = rooms.user('mat0299');
+    const asked: LineAsk[] = [];
+    rooms.decide = (ask) => {
+      asked.push(ask);
+      if (ask.type === 'say') return refused('unknown');
+      if (ask.type !== 'room' || ask.name === 'lobby' || ask.name === 'attic') return { type: 'done' };
+      return refused(ask.name === 'full' ? 'full' : 'unknown');
+    };
+    return { table: rooms, user, asked };
+  }
+
+  it('are entered, talked in and left', () => {
+    const { table: rooms, user, asked } = table();
+    user.send('ROOM lobby\nMESG lobby hello all\nLEAVE\nMESG lobby hello?\n');
+    expect(user.take()).toBe(
+      'ROOM lobby Request Accepted\nLEAVE lobby Request Accepted\nUnknown Recipient (lobby). MESG Discarded.\n',
+    );
+    expect(asked).toEqual([
+      { type: 'room', name: 'lobby' },
+      { type: 'say', to: 'lobby', text: 'hello all' },
+      { type: 'sayInRoom', room: 'lobby', text: 'hello all' },
+      { type: 'leaveRoom' },
+      { type: 'say', to: 'lobby', text: 'hello?' },
+    ]);
+    expect(rooms.log.slice(0, 2)).toEqual(['Client (5): ROOM lobby', 'Client (5): LEAVE']);
+  });
+
+  it('come behind users of the same name', () => {
+    const { table: rooms, user, asked } = table();
+    user.send('ROOM lobby\n');
+    const namesake = rooms.user('lobby');
+    asked.length = 0;
+    user.send('MESG lobby for you alone\n');
+    expect(namesake.take()).toBe('FROM mat0299: for you alone\n');
+    expect(asked).toEqual([]);
+    namesake.drop();
+    rooms.decide = (ask) => {
+      asked.push(ask);
+      return { type: 'done' };
+    };
+    user.send('MESG lobby for you alone\n');
+    expect(asked).toEqual([{ type: 'say', to: 'lobby', text: 'for you alone' }]);
+  });
+
+  it('are one at a time; one that cannot be entered changes nothing', () => {
+    const { user } = table();
+    user.send('ROOM lobby\nROOM nowhere\nROOM full\nMESG lobby x\nROOM attic\nMESG lobby x\nLEAVE\nLEAVE\n');
+    expect(user.take().split('\n')).toEqual([
+      'ROOM lobby Request Accepted',
+      'Unknown Room (nowhere). ROOM Discarded.',
+      'Room Full (full). ROOM Discarded.',
+      'ROOM attic Request Accepted',
+      'Unknown Recipient (lobby). MESG Discarded.',
+      'LEAVE attic Request Accepted',
+      'Not In A Room. LEAVE Discarded.',
+      '',
+    ]);
+  });
+
+  it('tell who comes, goes and speaks, and that they are closed', () => {
+    const { table: rooms, user } = table();
+    user.send('ROOM lobby\n');
+    user.take();
+    rooms.tell(user, { type: 'came', room: 'lobby', name: 'alice' });
+    rooms.tell(user, { type: 'text', from: 'alice', room: 'lobby', text: 'hi' });
+    rooms.tell(user, { type: 'went', room: 'lobby', name: 'alice' });
+    rooms.tell(user, { type: 'roomClosed', room: 'lobby' });
+    user.send('LEAVE\n');
+    expect(user.take().split('\n')).toEqual([
+      'ROOM lobby: alice joined.',
+      'FROM alice@lobby: hi',
+      'ROOM lobby: alice left.',
+      'ROOM lobby: closed.',
+      'Not In A Room. LEAVE Discarded.',
+      '',
+    ]);
+  });
+
+  it('lose what is said when they are gone', () => {
+    const { table: rooms, user } = table();
+    user.send('ROOM lobby\n');
+    user.take();
+    rooms.decide = (ask) => refused(ask.type === 'say' ? 'unknown' : 'failed');
+    user.send('MESG lobby x\n');
+    expect(user.take()).toBe('Not Delivered (lobby): 1 Message(s).\n');
+  });
+});
+
+describe('hostile input', () => {
+  it('of lines too long ends that connection with one line', () => {
+    for (const input of ['x'.repeat(5000), `MESG mat0299 ${'x'.repeat(4200)}\n`, 'x'.repeat(1024 * 1024)]) {
+      const table = new LineTable();
+      const user = table.user('mat0299');
+      user.send(`${input}\nMESG mat0299 more\n`);
+      expect(user.take()).toBe('Line Too Long. Disconnecting User.\n');
+      expect(user.isClosed).toBe(true);
+      expect(table.log).toEqual(['Client (5): Line Too Long. Disconnecting User.']);
+      expect(table.others).toEqual([{ type: 'gone', fd: 5, how: 'dropped' }]);
+    }
+  });
+
+  it('of lines as long as allowed is taken', () => {
+    const table = new LineTable();
+    const user = table.user('mat0299');
+    const text = 'é'.repeat(2048);
+    user.send(`MESG mat0299 ${text}\r\n`);
+    expect(user.take()).toBe(`FROM mat0299: ${text}\r\n`);
+  });
+
+  it('of telnet parameters without an end ends that connection', () => {
+    const table = new LineTable();
+    const user = table.user('mat0299');
+    user.send(Uint8Array.of(0xff, 0xfd, 1, 0xff, 0xfa));
+    expect(table.others).toEqual([{ type: 'writeBytes', fd: 5, bytes: Uint8Array.of(0xff, 0xfc, 1) }]);
+    user.send(new Uint8Array(5000));
+    expect(user.isClosed).toBe(true);
+  });
+
+  it('that goes on while an answer is waited for is bounded', () => {
+    const table = new LineTable();
+    const user = table.user('mat0299');
+    table.decide = () => undefined;
+    user.send('LIST\n');
+    for (let n = 0; n < 5; n += 1) {
+      expect(user.isClosed).toBe(false);
+      user.send('LIST\n'.repeat(13_000));
+    }
+    expect(user.isClosed).toBe(true);
+  });
+
+  it('takes turns: one piece of it causes no more than one turn', () => {
+    const table = new LineTable();
+    const { fd } = table.user('mat0299');
+    table.service.receive(fd, encoder.encode('\n'.repeat(60_000)), 0);
+    let turns = 0;
+    let written = 0;
+    do {
+      turns += 1;
+      let turn = 0;
+      for (let output = table.service.pollOutput(); output; output = table.service.pollOutput()) {
+        if (output.type === 'write') turn += output.text.length;
+      }
+      expect(turn).toBeLessThan(10_000);
+      written += turn;
+    } while (table.service.goOn(fd, 0));
+    expect(turns).toBeGreaterThan(100);
+    expect(written).toBe(60_000 * (unknown.length + 1));
+  });
+
+  it('does not fill the log', () => {
+    const table = new LineTable();
+    const user = table.user('mat0299');
+    for (let n = 0; n < 10_000; n += 1) user.send('x\n');
+    table.connect();
+    expect(table.log.length).toBeLessThan(201);
+    table.nowMs = 1000;
+    table.connect();
+    expect(table.log.at(-3)).toMatch(/^98\d\d Status Lines Left Out$/);
+    expect(table.log.join().length).toBeLessThan(20_000);
+    user.send(`MESG ${'y'.repeat(4000)} x\n`);
+    expect(table.log.join().length).toBeLessThan(20_000);
+  });
+
+  it('never lets control characters out, to clients or the log', () => {
+    const table = new LineTable({ broadcastAll: true, logsMessages: true });
+    const corpus = [
+      '\u001b[2J',
+      '\u001b]0;x\u0007',
+      '\u009b1m',
+      '\u202ex',
+      '\u2066x',
+      '\0',
+      '\b',
+      '\r',
+      '\u2028',
+      '\u007f',
+    ];
+    for (const evil of corpus) {
+      const user = table.user('mat0299');
+      const other = table.user('brb5678');
+      const asked: LineAsk[] = [];
+      table.decide = (ask) => {
+        asked.push(ask);
+        return refused('unknown');
+      };
+      user.send(
+        `MESG brb5678 a${evil}b\nBCST a${evil}b\nMESG a${evil}b text\nROOM a${evil}b\na${evil}b\nJOIN a${evil}b\n`,
+      );
+      for (const asks of asked) if ('text' in asks) expect(asks.text).not.toContain(evil);
+      table.tell(user, { type: 'text', from: `a${evil}b`, room: `c${evil}d`, text: `e${evil}f` });
+      table.tell(user, { type: 'refused', peer: `a${evil}b`, why: 'busy', lost: 1 });
+      table.tell(user, { type: 'came', room: `a${evil}b`, name: `a${evil}b` });
+      const stranger = table.connect();
+      stranger.send(`JOIN a${evil}b\n`);
+      for (const heard of [user.take(), other.take(), stranger.take(), table.log.join('')]) {
+        expect(heard.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\u2028-\u202e\u2066-\u2069]/u);
+      }
+      table.decide = () => ({ type: 'done' });
+      for (const client of [user, other, stranger]) client.drop();
+    }
+  });
+
+  const lines = fc.oneof(
+    fc.constantFrom('JOIN a', 'JOIN b', 'LIST', 'MESG a hello', 'MESG b ünï', 'MESG c x', 'BCST x', 'ROOM r', 'LEAVE'),
+    fc.string({ maxLength: 12 }),
+  );
+  const input = fc
+    .array(fc.tuple(lines, fc.constantFrom('\n', '\r\n')), { maxLength: 12 })
+    .map((list) => list.map(([line, end]) => line + end).join(''));
+
+  it('means the same in one piece and byte by byte', () => {
+    const run = (pieces: readonly Uint8Array[]): unknown => {
+      const table = new LineTable();
+      const other = table.user('b');
+      table.decide = (ask) => {
+        if (ask.type === 'list') return { type: 'names', names: ['n'] };
+        return ask.type === 'say' ? refused('unknown') : { type: 'done' };
+      };
+      const client = table.connect();
+      for (const piece of pieces) client.send(piece);
+      return [client.take(), other.take(), client.isClosed, table.log, table.others];
+    };
+    fc.assert(
+      fc.property(input, (text) => {
+        const bytes = encoder.encode(text);
+        expect(run(Array.from(bytes, (byte) => Uint8Array.of(byte)))).toEqual(run([bytes]));
+      }),
+    );
+  });
+
+  it('of any bytes throws nothing and gives out no more than some lines for a line', () => {
+    const bytes = fc.oneof(
+      fc.uint8Array({ maxLength: 200 }),
+      input.map((text) => encoder.encode(text)),
+    );
+    fc.assert(
+      fc.property(fc.array(bytes, { maxLength: 6 }), (pieces) => {
+        const table = new LineTable();
+        const client = table.connect();
+        for (const piece of pieces) if (!client.isClosed) client.send(piece);
+        const sent = pieces.reduce((sum, piece) => sum + piece.length, 0);
+        expect(client.take().length).toBeLessThanOrEqual((sent + 1) * 100);
+      }),
+    );
+  });
+});
