@@ -118,12 +118,11 @@ describe('text in', () => {
     ['  kept  ', '  kept  '],
     ['\u001b]0;x\u0007', '?]0;x?'],
     ['a\rb', 'a?b'],
+    ['', ''],
+    ['\n\0', ''],
+    ['\0\0', ''],
   ])('%j reads as %j', (sent, read) => {
     expect(give(talking(), text(sent))).toEqual([{ type: 'text', text: read }]);
-  });
-
-  it('of nothing is nothing', () => {
-    expect(give(talking(), text(''), text('\n\0'), text('\0\0'), text('x'))).toEqual([{ type: 'text', text: 'x' }]);
   });
 
   it('that is no UTF-8 is read as far as it is', () => {

@@ -13,6 +13,7 @@ export type ChatEvent =
   | { readonly type: 'called'; readonly caller: CallerParticulars }
   | { readonly type: 'agreed' }
   | { readonly type: 'declined' }
+  /** May be empty. */
   | { readonly type: 'text'; readonly text: string }
   /** The other side has said END. */
   | { readonly type: 'ended' }
@@ -32,7 +33,7 @@ const encoder = new TextEncoder();
 const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
 
 /**
- * One end of a connection between two clients. What comes in goes to `received`, which yields what is to be known of it;
+ * One end of a connection between two clients. What comes in goes to `received`, which yields one event for each message;
  * the other methods give the bytes that are to go out.
  */
 export class PeerChat {
@@ -89,7 +90,7 @@ export class PeerChat {
       if (this.#state === 'ended') return;
       const event = 'problem' in decoded ? { type: 'problem' as const, ...decoded } : this.#take(decoded.message);
       if (event.type === 'problem') this.#state = 'ended';
-      if (event.type !== 'text' || event.text !== '') yield event;
+      yield event;
     }
   }
 

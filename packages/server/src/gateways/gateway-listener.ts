@@ -103,18 +103,20 @@ export class GatewayListener {
     return { host: bound.address, port: bound.port };
   }
 
-  /** Accepts nobody any more; those who are there stay. */
-  stopAccepting(): void {
-    if (!this.#server.listening) return;
-    this.#closed = once(this.#server, 'close');
-    this.#server.close();
+  /** Accepts nobody any more; those who are there stay. Settles when the last of them has gone. */
+  stopAccepting(): Promise<unknown> {
+    if (this.#server.listening) {
+      this.#closed = once(this.#server, 'close');
+      this.#server.close();
+    }
+    return this.#closed;
   }
 
   /** Accepts nobody any more; what is queued goes out, and what has not gone in time is cut off. */
   async close(): Promise<void> {
-    this.stopAccepting();
+    const closed = this.stopAccepting();
     for (const client of [...this.#clients]) client.end();
-    await this.#closed;
+    await closed;
   }
 
   #accept(socket: Socket): void {

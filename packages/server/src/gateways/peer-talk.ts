@@ -8,8 +8,6 @@ import { MessageDeadline } from './peer-deadline.js';
 export const talkQueueBytes = 256 * 1024;
 
 export interface TalkListener {
-  /** A client calls: to be answered with `answer`, at once or later. */
-  called(caller: CallerParticulars): void;
   /** The client has taken our call. */
   agreed(): void;
   declined(): void;
@@ -27,17 +25,17 @@ interface TalkParts {
 /** A connection between a client and us, who stand for another user; whoever of the two has called. */
 export class PeerTalk implements GatewayUse {
   readonly #parts: TalkParts;
-  readonly #listener: TalkListener;
   readonly #chat = new PeerChat();
   readonly #deadline: MessageDeadline;
   #socket: GatewaySocket | undefined;
+  #called: (caller: CallerParticulars) => void = () => undefined;
+  #listener: TalkListener | undefined;
   #isOver = false;
   /** What came before is dealt with first. */
   #work = Promise.resolve();
 
-  constructor(parts: TalkParts, listener: TalkListener) {
+  constructor(parts: TalkParts) {
     this.#parts = parts;
-    this.#listener = listener;
     this.#deadline = new MessageDeadline(parts.clock, () => {
       this.#break('no whole message came in time');
     });
@@ -51,9 +49,18 @@ export class PeerTalk implements GatewayUse {
     return this.#isOver;
   }
 
-  /** A client has connected, and has to say first who it is. */
-  listen(socket: GatewaySocket): this {
+  /** Who hears of what comes of a call. */
+  tell(listener: TalkListener): void {
+    this.#listener = listener;
+  }
+
+  /**
+   * A client has connected, and has to say first who it is.
+   * @param called the client calls: to be answered with `answer`, at once or later
+   */
+  listen(socket: GatewaySocket, called: (caller: CallerParticulars) => void): this {
     this.#socket = socket;
+    this.#called = called;
     this.#deadline.due();
     return this;
   }
@@ -119,17 +126,17 @@ export class PeerTalk implements GatewayUse {
       case 'called':
         // It rings as long as it takes.
         this.#socket?.settle(null);
-        this.#listener.called(event.caller);
+        this.#called(event.caller);
         break;
       case 'agreed':
-        this.#listener.agreed();
+        this.#listener?.agreed();
         break;
       case 'declined':
         this.#finish();
-        this.#listener.declined();
+        this.#listener?.declined();
         break;
       case 'text':
-        if (event.text !== '') await this.#listener.text(event.text);
+        if (event.text !== '') await this.#listener?.text(event.text);
         break;
       case 'ended':
         this.#over('ended');
@@ -149,7 +156,7 @@ export class PeerTalk implements GatewayUse {
   #over(how: 'ended' | 'lost'): void {
     if (this.#isOver) return;
     this.#finish();
-    this.#listener.over(how);
+    this.#listener?.over(how);
   }
 
   #finish(): void {

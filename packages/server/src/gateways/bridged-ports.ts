@@ -1,0 +1,133 @@
+import { endsWithin } from '../bounded-wait.js';
+import type { Clock } from '../domain/index.js';
+import type { Log } from '../log.js';
+import { StartFailure } from '../start-failure.js';
+import { GatewayListener, type GatewaySocket, type GatewayUse } from './gateway-listener.js';
+import { messageMs } from './peer-deadline.js';
+import { talkQueueBytes } from './peer-talk.js';
+
+/** Users who have a port, the first to come first: more are not listed, so that a directory costs a bounded number of sockets. */
+export const bridgedUsersMax = 100;
+
+/** Ports that are tried: some may be in use, and one that was somebody’s is not at once somebody else’s. */
+const portSpan = 2 * bridgedUsersMax;
+
+/** How long a list waits for listeners that are just being opened. */
+const readyMs = 2_000;
+
+export interface BridgedPortsParts {
+  readonly host: string;
+  readonly firstPort: number;
+  /** Of connections to one port. */
+  readonly maxConnections: number;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** A client has connected to where we stand for a user. */
+  accept(socket: GatewaySocket, user: string): GatewayUse;
+}
+
+/** The ports at which we stand for users who are no clients of the directory, one each. */
+export class BridgedPorts {
+  readonly #parts: BridgedPortsParts;
+  /** In the order they came. */
+  readonly #waiting = new Set<string>();
+  readonly #opening = new Map<string, Promise<void>>();
+  readonly #open = new Map<string, { readonly port: number; readonly listener: GatewayListener }>();
+  /** Of users who have gone, until the last client has. */
+  readonly #leaving = new Set<GatewayListener>();
+  #nextPort = 0;
+  #isClosed = false;
+
+  constructor(parts: BridgedPortsParts) {
+    this.#parts = parts;
+  }
+
+  came(user: string): void {
+    if (this.#isClosed || this.#open.has(user)) return;
+    this.#waiting.add(user);
+    this.#fill();
+  }
+
+  /** Nobody can call that user any more; chats that are under way end with their sessions. */
+  went(user: string): void {
+    this.#waiting.delete(user);
+    const open = this.#open.get(user);
+    if (open) {
+      this.#open.delete(user);
+      this.#leave(open.listener);
+    }
+    this.#fill();
+  }
+
+  /** Those who can be called now, in the order they can. */
+  listed(): { name: string; port: number }[] {
+    return [...this.#open].map(([name, { port }]) => ({ name, port }));
+  }
+
+  async portOf(user: string): Promise<number | undefined> {
+    await this.ready();
+    return this.#open.get(user)?.port;
+  }
+
+  /** Waits, not for long, for the listeners that are just being opened. */
+  async ready(): Promise<void> {
+    if (this.#opening.size > 0) await endsWithin(readyMs, Promise.all(this.#opening.values()));
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#waiting.clear();
+    await Promise.all(this.#opening.values());
+    const listeners = [...this.#leaving, ...[...this.#open.values()].map(({ listener }) => listener)];
+    this.#open.clear();
+    await Promise.all(listeners.map((listener) => listener.close()));
+  }
+
+  #fill(): void {
+    for (const user of this.#waiting) {
+      if (this.#open.size + this.#opening.size >= bridgedUsersMax) return;
+      if (this.#opening.has(user)) continue;
+      this.#opening.set(
+        user,
+        this.#listen(user).finally(() => {
+          this.#opening.delete(user);
+        }),
+      );
+    }
+  }
+
+  /** Takes the next port that can be bound. Never rejects. */
+  async #listen(user: string): Promise<void> {
+    const { host, firstPort, maxConnections, clock, log } = this.#parts;
+    for (let tries = 0; tries < portSpan && this.#waiting.has(user); tries += 1) {
+      const port = firstPort + (this.#nextPort % portSpan);
+      this.#nextPort += 1;
+      if (port > 65_535) continue;
+      const listener = new GatewayListener({
+        name: 'peer directory',
+        maxConnections,
+        strangerMs: messageMs,
+        sendQueueBytes: talkQueueBytes,
+        clock,
+        log,
+        accept: (socket) => this.#parts.accept(socket, user),
+      });
+      try {
+        await listener.listen(host, port);
+      } catch (error) {
+        if (error instanceof StartFailure) continue;
+        log.error({ err: error }, 'peer directory: no port could be opened for a user');
+        break;
+      }
+      if (this.#waiting.delete(user)) this.#open.set(user, { port, listener });
+      else this.#leave(listener);
+      return;
+    }
+    if (this.#waiting.delete(user)) log.warn({ user }, 'peer directory: no port is free for a user, who is not listed');
+  }
+
+  #leave(listener: GatewayListener): void {
+    this.#leaving.add(listener);
+    void listener.stopAccepting().finally(() => this.#leaving.delete(listener));
+  }
+}
