@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { root, setup } from './setup.mjs';
 
 const programs = {
-  msa: 'packages/server/dist/main.js',
+  msa: 'packages/server/bin/msa.js',
   mca: 'packages/client/dist/main.js',
   demo: 'scripts/demo.mjs',
   smoke: 'scripts/smoke/smoke.mjs',
@@ -18,6 +18,8 @@ if (!program) {
   process.stderr.write(`usage: node scripts/run.mjs ${Object.keys(programs).join('|')} [options]\n`);
   process.exit(1);
 }
+// These are msa's own: the set-up takes its time, and meanwhile neither may open Node's debugger or end this process.
+if (name === 'msa') for (const signal of ['SIGUSR1', 'SIGUSR2']) process.on(signal, () => undefined);
 setup();
 const path = join(root, program);
 process.argv = [process.argv[0], path, ...args];
