@@ -1,0 +1,104 @@
+import type { Clock } from '../domain/index.js';
+import type { GatewaySocket } from './gateway-listener.js';
+import type { LineWorld } from './line-gateway-world.js';
+
+/** From so much unread on, those whose lines caused it wait; and go on from so little. In characters. */
+const highUnread = 16 * 1024;
+const lowUnread = 4 * 1024;
+
+/** A client that others wait for reads on within this time, or is dropped. */
+const stallMs = 5_000;
+
+/**
+ * One connection of the line service. What its system has not taken is counted, so that whoever writes to it faster
+ * than it reads is slowed down before the queue is full and it is dropped.
+ */
+export class LineGatewayClient {
+  readonly fd: number;
+  readonly socket: GatewaySocket;
+  readonly world: LineWorld;
+  isGone = false;
+  readonly #clock: Clock;
+  readonly #goOn: (client: LineGatewayClient) => void;
+  /** To be told that what was written last has been taken. */
+  #delivered: (() => void)[] = [];
+  #unread = 0;
+  /** Those who wait for this one to read. */
+  readonly #held = new Set<LineGatewayClient>();
+  /** How many this one waits for. */
+  #waitsFor = 0;
+  #stopStall: () => void = () => undefined;
+  #isPaused = false;
+
+  /** @param goOn called when this client need not wait for others any more */
+  constructor(
+    fd: number,
+    { socket, world, clock }: { socket: GatewaySocket; world: LineWorld; clock: Clock },
+    goOn: (client: LineGatewayClient) => void,
+  ) {
+    this.fd = fd;
+    this.socket = socket;
+    this.world = world;
+    this.#clock = clock;
+    this.#goOn = goOn;
+  }
+
+  get mustWait(): boolean {
+    return this.#waitsFor > 0;
+  }
+
+  /** Calls `delivered` when the system has taken all that is written next. */
+  whenWritten(delivered: () => void): void {
+    this.#delivered.push(delivered);
+  }
+
+  /** @param source whose lines caused it; waits if that is too much */
+  write(data: string | Uint8Array, source: LineGatewayClient | undefined): void {
+    const { length } = data;
+    const delivered = this.#delivered;
+    if (delivered.length > 0) this.#delivered = [];
+    this.#unread += length;
+    this.socket.write(data, () => {
+      for (const tell of delivered) tell();
+      this.#unread -= length;
+      if (this.#unread <= lowUnread) this.#release();
+    });
+    if (source && this.#unread > highUnread && !this.isGone) this.#hold(source);
+  }
+
+  /** Whether more is to be read from it. */
+  setPaused(isPaused: boolean): void {
+    if (isPaused === this.#isPaused) return;
+    this.#isPaused = isPaused;
+    if (isPaused) this.socket.pause();
+    else this.socket.resume();
+  }
+
+  gone(): void {
+    this.isGone = true;
+    this.#delivered = [];
+    this.#release();
+  }
+
+  #hold(source: LineGatewayClient): void {
+    if (this.#held.has(source)) return;
+    if (this.#held.size === 0) {
+      this.#stopStall = this.#clock.after(stallMs, () => {
+        this.socket.destroy();
+      });
+    }
+    this.#held.add(source);
+    source.#waitsFor += 1;
+  }
+
+  #release(): void {
+    if (this.#held.size === 0) return;
+    this.#stopStall();
+    const held = [...this.#held];
+    this.#held.clear();
+    for (const source of held) {
+      source.#waitsFor -= 1;
+      if (source.#waitsFor === 0 && !source.isGone) this.#goOn(source);
+    }
+  }
+}
