@@ -7,6 +7,7 @@ import { loadCertificate } from './certificate.js';
 import { RequestDispatcher } from './dispatch/request-dispatcher.js';
 import { Messenger } from './domain/index.js';
 import type { GatewayParts } from './gateways/gateway-parts.js';
+import { LineGateway } from './gateways/line-gateway.js';
 import { PairGateway } from './gateways/pair-gateway.js';
 import { handlers } from './handlers/index.js';
 import { bindPair } from './listeners/bind.js';
@@ -149,7 +150,7 @@ async function build(options: ServerOptions, closers: Closer[]): Promise<Running
     closers.push(() => gateway.stop());
     return gateway.listen(options.gatewayHost);
   };
-  const line = null as HostAndPort | null;
+  const line = options.line ? await open(new LineGateway(gatewayParts, options.line)) : null;
   const peer = null as HostAndPort | null;
   const pairGateway = options.pair ? new PairGateway(gatewayParts, options.pair) : null;
   const pair = pairGateway ? await open(pairGateway) : null;
