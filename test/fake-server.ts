@@ -131,6 +131,11 @@ export function introductionTo(peer: string, role: 'initiator' | 'responder' = '
   return { via: 'device', id: newId(), peer, deviceKey, psk: random(32), role, candidates };
 }
 
+/** An introduction to a user of an older system. */
+export function gatewayIntroductionTo(peer: string, id = newId()): Params & { readonly id: string } {
+  return { via: 'gateway', id, peer, door: 'line' };
+}
+
 /** The base point's double would do as well; any point that is no trap. */
 const deviceKey = Buffer.from('e6db6867583030db3594c1a424b15f7c726624ec26b3353b10a903a6d0ab1c4c', 'hex').toString(
   'base64',

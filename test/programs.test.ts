@@ -92,7 +92,7 @@ describe('mca in a pipe', () => {
       ['register', true],
       ['l', true],
     ]);
-    expect(await (await world.member('bob')).client.connectedUsers()).toEqual([{ name: 'bob' }]);
+    expect(await (await world.member('bob')).client.connectedUsers()).toEqual([{ name: 'bob', door: 'native' }]);
   });
 
   it('takes lines of any bytes and reads on', async () => {

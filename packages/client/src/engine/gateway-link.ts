@@ -64,6 +64,9 @@ const refusedMaxMs = 30_000;
  */
 export const lostMs = limits.resumeGraceMs + limits.pingMisses * limits.pingIntervalMs;
 
+/** So often missing frames are asked for; they come at the first time. */
+export const gapsLimit = 20;
+
 /** After these another connection follows, which resumes; NOT_CONNECTED when one was given up while coming back. */
 const connectionEnds: ReadonlySet<ErrorCode> = new Set(['SERVER_LOST', 'SERVER_SHUTDOWN', 'NOT_CONNECTED']);
 
@@ -88,6 +91,8 @@ export class GatewayLink implements PeerLink {
   #owesWord = false;
   #rttMs: number | undefined;
   #closing: { readonly done: Promise<void>; finish(): void } | undefined;
+  /** How often missing frames were asked for since the last new one. */
+  #gaps = 0;
   /** Runs while the server takes nothing, and ends the link. */
   #cancelDeadline: (() => void) | undefined;
 
@@ -118,7 +123,7 @@ export class GatewayLink implements PeerLink {
   /** Takes in what came by `gateway.frames` for this conversation. */
   receive(batch: FrameBatch): void {
     if (this.#state.name === 'ended') return;
-    const fresh = this.#judge(() => this.#stream.accept(batch)) ?? [];
+    const fresh = this.#judge(() => this.#accept(batch)) ?? [];
     if (batch.frames.length > 0) this.#owesWord = true;
     for (const frame of fresh) {
       if (this.#hasEnded()) return;
@@ -160,6 +165,24 @@ export class GatewayLink implements PeerLink {
     };
     this.#finishWhenTaken();
     return done;
+  }
+
+  /**
+   * The frames that are new. What the server said between a reconnect and our `resume` lacks those that were lost with
+   * the old connection: it is asked for all again.
+   */
+  #accept(batch: FrameBatch): readonly string[] {
+    if (batch.first <= this.#stream.received + 1) {
+      const fresh = this.#stream.accept(batch);
+      if (fresh.length > 0) this.#gaps = 0;
+      return fresh;
+    }
+    this.#stream.acknowledge(batch.received);
+    if (this.#isResuming) return [];
+    this.#isResuming = true;
+    this.#gaps += 1;
+    if (this.#gaps > gapsLimit) throw new MalformedError('frames are missing, though they were asked for');
+    return [];
   }
 
   /** Sends a request when there is something to say and none is on its way. */
