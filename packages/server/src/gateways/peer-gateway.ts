@@ -187,7 +187,7 @@ export class PeerGateway {
 
   #shutdown(socket: GatewaySocket): ExchangeAnswer {
     const { log, stopServer } = this.#parts;
-    if (!this.#settings.allowShutdown || !socket.address.startsWith('127.')) {
+    if (!this.#settings.allowShutdown || !isLoopback(socket.address)) {
       log.warn({ address: socket.address }, 'peer directory: a client asked to end the server, and was refused');
       return no;
     }
@@ -235,4 +235,8 @@ export class PeerGateway {
     const client = this.#directory.byName(name);
     return client?.source === source ? this.#members.get(client.port) : undefined;
   }
+}
+
+function isLoopback(address: string): boolean {
+  return address.startsWith('127.') || address === '::1';
 }
