@@ -9,6 +9,7 @@ import { Messenger } from './domain/index.js';
 import type { GatewayParts } from './gateways/gateway-parts.js';
 import { LineGateway } from './gateways/line-gateway.js';
 import { PairGateway } from './gateways/pair-gateway.js';
+import { PeerGateway } from './gateways/peer-gateway.js';
 import { handlers } from './handlers/index.js';
 import { bindPair } from './listeners/bind.js';
 import { ControlListener } from './listeners/control-listener.js';
@@ -151,7 +152,7 @@ async function build(options: ServerOptions, closers: Closer[]): Promise<Running
     return gateway.listen(options.gatewayHost);
   };
   const line = options.line ? await open(new LineGateway(gatewayParts, options.line)) : null;
-  const peer = null as HostAndPort | null;
+  const peer = options.peer ? await open(new PeerGateway(gatewayParts, options.peer)) : null;
   const pairGateway = options.pair ? new PairGateway(gatewayParts, options.pair) : null;
   const pair = pairGateway ? await open(pairGateway) : null;
 

@@ -12,6 +12,8 @@ export const bridgedUsersMax = 100;
 /** Ports that are tried: some may be in use, and one that was somebody’s is not at once somebody else’s. */
 const portSpan = 2 * bridgedUsersMax;
 
+export const highestPort = 65_535;
+
 /** How long a list waits for listeners that are just being opened. */
 const readyMs = 2_000;
 
@@ -102,7 +104,7 @@ export class BridgedPorts {
     for (let tries = 0; tries < portSpan && this.#waiting.has(user); tries += 1) {
       const port = firstPort + (this.#nextPort % portSpan);
       this.#nextPort += 1;
-      if (port > 65_535) continue;
+      if (port > highestPort) continue;
       const listener = new GatewayListener({
         name: 'peer directory',
         maxConnections,

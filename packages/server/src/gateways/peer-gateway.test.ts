@@ -140,6 +140,20 @@ function text(content: string): PeerMessage {
   return { type: 'text', text: encoder.encode(content) };
 }
 
+describe('the gateway', () => {
+  it('does not start without a port for every client', async () => {
+    const settings = { port: 0, maxUsers: 3, basePort: 65_534, aliveMs: 0, allowShutdown: false };
+    await expect(new PeerGateway(parts, settings).listen('127.0.0.1')).rejects.toMatchObject({
+      code: 'ADDRESS_UNUSABLE',
+    });
+    const last = new PeerGateway(parts, { ...settings, maxUsers: 2 });
+    await world.join('alice');
+    const { port: lastPort } = await last.listen('127.0.0.1');
+    expect(await wire(lastPort).ask({ type: 'who' })).toEqual({ type: 'hdr', count: 0 });
+    await last.stop();
+  });
+});
+
 describe('UP', () => {
   it('allots the smallest free port, and makes a user of the client', async () => {
     expect(await up('Mat 0299')).toEqual({ type: 'ack', port: basePort });

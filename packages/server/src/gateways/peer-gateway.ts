@@ -2,7 +2,8 @@ import { isIPv4 } from 'node:net';
 import { isPeerName, PeerDirectory, type CallerParticulars, type PeerMessage } from '@parley/gateways';
 import { ParleyError } from '@parley/protocol';
 import type { HostAndPort } from '../listeners/host-and-port.js';
-import { BridgedPorts } from './bridged-ports.js';
+import { StartFailure } from '../start-failure.js';
+import { BridgedPorts, highestPort } from './bridged-ports.js';
 import { GatewayListener, type GatewaySocket, type GatewayUse } from './gateway-listener.js';
 import type { GatewayParts, PeerSettings } from './gateway-parts.js';
 import { messageMs } from './peer-deadline.js';
@@ -62,8 +63,12 @@ export class PeerGateway {
 
   /** @throws StartFailure PORT_IN_USE, ADDRESS_UNUSABLE */
   async listen(host: string): Promise<HostAndPort> {
-    const bound = await this.#listener.listen(host, this.#settings.port);
     const { basePort, maxUsers } = this.#settings;
+    if (basePort + maxUsers - 1 > highestPort) {
+      const wanted = `${String(maxUsers)} clients of the peer directory from port ${String(basePort)} on`;
+      throw new StartFailure('ADDRESS_UNUSABLE', `there are not enough ports for ${wanted}`);
+    }
+    const bound = await this.#listener.listen(host, this.#settings.port);
     const { clock, log, messenger } = this.#parts;
     const ports = new BridgedPorts({
       host: bound.host,
