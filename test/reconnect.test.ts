@@ -56,6 +56,7 @@ describe('when the server goes', () => {
       room: 'lab',
       owner: 'alice',
       members: ['alice', 'bob', 'carol'],
+      path: 'direct',
     });
     for (const person of [alice, bob]) await person.next('room', { state: 'joined', user: 'carol' });
     await alice.say('after', 'bob', 'carol');

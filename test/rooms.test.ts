@@ -15,8 +15,18 @@ describe('a room', () => {
     const carol = await world.member('carol');
     const dave = await world.member('dave');
     const people = [alice, bob, carol, dave];
-    expect(await alice.client.enter('lab')).toEqual({ room: 'lab', owner: 'alice', members: ['alice'] });
-    expect(await bob.client.enter('lab')).toEqual({ room: 'lab', owner: 'alice', members: ['alice', 'bob'] });
+    expect(await alice.client.enter('lab')).toEqual({
+      room: 'lab',
+      owner: 'alice',
+      members: ['alice'],
+      path: 'direct',
+    });
+    expect(await bob.client.enter('lab')).toEqual({
+      room: 'lab',
+      owner: 'alice',
+      members: ['alice', 'bob'],
+      path: 'direct',
+    });
     await alice.next('room', { room: 'lab', state: 'joined', user: 'bob' });
     await carol.client.enter('lab');
     await dave.client.enter('lab');
