@@ -129,7 +129,11 @@ function parseFlags(argv: readonly string[]): Flags {
     .option('--peer-port <number>', 'peer directory for C clients (off unless given; theirs was 12360)', port)
     .option('--peer-max-users <n>', 'listed there at once', integer(1, 1_000), 10)
     .option('--peer-base-port <number>', 'its clients listen from here on (default: the next port)', integer(1, 65_535))
-    .option('--peer-alive <time>', 'two of these without ALIVE, and a client is dropped; 0: never', alive, 20_000)
+    .addOption(
+      new Option('--peer-alive <time>', 'two of these without ALIVE, and a client is dropped; 0: never')
+        .argParser(alive)
+        .default(20_000, '20s'),
+    )
     .option('--peer-allow-shutdown', 'a MSG_SHUTDOWN from this machine stops the server', false)
     .option('--pair-port <number>', 'pair chat (off unless given; its old port was 33016)', port)
     .option('--pair-max-users <n>', 'connected there at once', integer(2, 100_000), 1_000)
