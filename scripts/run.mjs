@@ -8,6 +8,7 @@ const programs = {
   mca: 'packages/client/dist/main.js',
   demo: 'scripts/demo.mjs',
   smoke: 'scripts/smoke/smoke.mjs',
+  'bench-line': 'packages/bench/src/line-relay.mjs',
   docs: 'scripts/generate-control-docs.mjs',
   picture: 'scripts/picture.mjs',
 };

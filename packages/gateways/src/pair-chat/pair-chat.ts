@@ -1,10 +1,10 @@
 import { KeptLines } from './kept-lines.js';
 
 /** What the first of a pair reads when it connects: 34 bytes, without LF or NUL. */
-export const pairGreeting = "YOU'RE CONNECTED TO : @MAIN SERVER";
+const pairGreeting = "YOU'RE CONNECTED TO : @MAIN SERVER";
 
 /** What everyone reads when the operator closes the chat: 22 bytes, without LF or NUL. */
-export const pairClosing = 'SERVEUR WILL CLOSE NOW';
+const pairClosing = 'SERVEUR WILL CLOSE NOW';
 
 /**
  * A line that begins so ends the conversation, when its turn has come: out of turn it is kept like every line, so that
