@@ -187,7 +187,7 @@ describe('msa at a terminal', () => {
     await bob.client.connect(`127.0.0.1:${port}`);
     await bob.client.register('bob', password);
     screen.type(`lcu${keys.enter}`);
-    await screen.until(() => /bob +127\.0\.0\.1/.test(screen.text), 'bob in the list');
+    await screen.until(() => /bob +native +127\.0\.0\.1/.test(screen.text), 'bob in the list');
     screen.type(`sess${keys.tab}`);
     await screen.until(() => screen.cursor.line.includes('sessions'), 'the completed command');
     screen.type(keys.enter);

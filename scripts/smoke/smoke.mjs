@@ -160,7 +160,7 @@ async function accounts(server) {
   assert(data('l')[0].conversation.rttMs > 0, 'the round trip is measured');
   const of = (await alice.done()).data;
   same(of('lu')[0], { users: [{ name: 'alice', online: true }] }, 'lu');
-  same(of('lcu')[0], { users: [{ name: 'alice' }] }, 'lcu');
+  same(of('lcu')[0], { users: [{ name: 'alice', door: 'native' }] }, 'lcu');
   same(of('lr')[0], { rooms: [] }, 'lr');
   same(of('l')[0], { server: null, user: null, conversation: null }, 'l without a server');
   const talking = of('l').find(({ conversation }) => conversation);
