@@ -187,7 +187,7 @@ withClients('clients of the directory', () => {
   });
 
   it('who are silent for two periods are dropped, and those who say ALIVE are not', async () => {
-    await startServer('--peer-alive', '500ms');
+    await startServer('--peer-alive', '1500ms');
     const mat = await CClient.up('mat');
     const brb = await CClient.up('brb');
     let peers: Map<string, string>;

@@ -62,7 +62,7 @@ const types = new Map<number, PeerMessage['type']>(
 
 /** The field of a name, with its NUL. */
 const nameFieldBytes = 25;
-export const peerNameBytes = nameFieldBytes - 1;
+const peerNameBytes = nameFieldBytes - 1;
 /** The clients’ text buffer. */
 export const peerTextBytes = 1024;
 

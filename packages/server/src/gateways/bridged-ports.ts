@@ -7,7 +7,7 @@ import { messageMs } from './peer-deadline.js';
 import { talkQueueBytes } from './peer-talk.js';
 
 /** Users who have a port, the first to come first: more are not listed, so that a directory costs a bounded number of sockets. */
-export const bridgedUsersMax = 100;
+const bridgedUsersMax = 100;
 
 /** Ports that are tried: some may be in use, and one that was somebody’s is not at once somebody else’s. */
 const portSpan = 2 * bridgedUsersMax;

@@ -104,6 +104,7 @@ async function until(holds: () => boolean): Promise<void> {
 class OtherUser {
   readonly told: unknown[] = [];
   answer: 'accept' | 'refuse' | 'wait' = 'accept';
+  confirms = true;
   bridged!: BridgedUser;
 
   static async join(name: string): Promise<OtherUser> {
@@ -120,7 +121,7 @@ class OtherUser {
       refused: (peer, code) => user.told.push(['refused', peer, code]),
       text: (from, _room, text, delivered) => {
         user.told.push(['text', from, text]);
-        delivered();
+        if (user.confirms) delivered();
       },
       roomChanged: () => undefined,
       shutdown: () => undefined,
@@ -352,8 +353,10 @@ describe('DUMP and SHUTDOWN', () => {
 
   it('end the server only where the operator has allowed it', async () => {
     expect(await exchange({ type: 'shutdown' })).toEqual(nack);
+    const insisting = wire();
+    for (let count = 0; count < 3; count += 1) expect(await insisting.ask({ type: 'shutdown' })).toEqual(nack);
     expect(stopped).toBe(0);
-    expect(logged.some(({ msg }) => String(msg).includes('was refused'))).toBe(true);
+    expect(logged.filter(({ msg }) => String(msg).includes('was refused'))).toHaveLength(1);
     await gateway.stop();
     await start({ allowShutdown: true });
     wire().say({ type: 'shutdown' });
@@ -471,6 +474,17 @@ describe('a client calls somebody', () => {
     await lena.hears('opened', 'mat');
     await lena.hears('text', 'mat', 'wait');
     await lena.hears('closed', 'mat', 'PEER_LOST', 0);
+  });
+
+  it('and learns what the other did not confirm', async () => {
+    lena.confirms = false;
+    const made = call();
+    await made.next();
+    made.say(text('one'), text('two'));
+    await until(() => lena.told.length === 4);
+    lena.bridged.close('mat');
+    expect(await made.next()).toEqual(text('(not confirmed: your last 2 texts)'));
+    expect(await made.next()).toEqual({ type: 'end' });
   });
 
   it('and is declined', async () => {

@@ -23,8 +23,8 @@ const keptOpenMs = 600_000;
 /** What may wait to be read by a client: several lists of the greatest length. */
 const answerQueueBytes = 64 * 1024;
 
-/** The state is printed at most this often. */
-const dumpIntervalMs = 1_000;
+/** What any client can have printed is printed at most this often. */
+const printIntervalMs = 1_000;
 
 const unsetAddress = '0.0.0.0';
 
@@ -42,7 +42,7 @@ export class PeerGateway {
   #ports: BridgedPorts | undefined;
   #unwatch: () => void = () => undefined;
   #stopReaper: () => void = () => undefined;
-  #dumpedAt = -Infinity;
+  readonly #printedAt = { dump: -Infinity, refusal: -Infinity };
   #isStopped = false;
 
   constructor(parts: GatewayParts, settings: PeerSettings) {
@@ -148,7 +148,7 @@ export class PeerGateway {
     try {
       member = await PeerMember.join(this.#parts, client, socket.port, (user) => this.#portOf(user));
     } catch (error) {
-      this.#directory.down(source, port);
+      if (this.#directory.byName(name) === client) this.#directory.down(source, port);
       if (error instanceof ParleyError) return no;
       throw error;
     }
@@ -160,7 +160,7 @@ export class PeerGateway {
     this.#members.set(port, member);
     this.#scheduleReaper();
     socket.settle(keptOpenMs);
-    this.#parts.log.info({ name, user: member.name, port }, 'peer directory: a client is up');
+    this.#parts.log.debug({ name, user: member.name, port }, 'peer directory: a client is up');
     return [{ type: 'ack', port }];
   }
 
@@ -183,9 +183,7 @@ export class PeerGateway {
   }
 
   #dump(): void {
-    const now = this.#parts.monotonicMs();
-    if (now < this.#dumpedAt + dumpIntervalMs) return;
-    this.#dumpedAt = now;
+    if (!this.#mayPrint('dump')) return;
     const state = { clients: this.#directory.who(), others: this.#ports?.listed() ?? [] };
     this.#parts.log.info(state, 'peer directory: the state, as a client asked');
   }
@@ -193,12 +191,21 @@ export class PeerGateway {
   #shutdown(socket: GatewaySocket): ExchangeAnswer {
     const { log, stopServer } = this.#parts;
     if (!this.#settings.allowShutdown || !isLoopback(socket.address)) {
-      log.warn({ address: socket.address }, 'peer directory: a client asked to end the server, and was refused');
+      if (this.#mayPrint('refusal')) {
+        log.warn({ address: socket.address }, 'peer directory: a client asked to end the server, and was refused');
+      }
       return no;
     }
     log.info('peer directory: a client ends the server');
     stopServer();
     return nothing;
+  }
+
+  #mayPrint(what: 'dump' | 'refusal'): boolean {
+    const now = this.#parts.monotonicMs();
+    if (now < this.#printedAt[what] + printIntervalMs) return false;
+    this.#printedAt[what] = now;
+    return true;
   }
 
   #leave(port: number, how: 'ended' | 'dropped'): void {
@@ -207,7 +214,7 @@ export class PeerGateway {
     this.#scheduleReaper();
     if (!member) return;
     member.leave(how);
-    this.#parts.log.info({ user: member.name, port, how }, 'peer directory: a client is gone');
+    this.#parts.log.debug({ user: member.name, port, how }, 'peer directory: a client is gone');
   }
 
   #scheduleReaper(): void {

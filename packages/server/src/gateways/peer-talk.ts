@@ -49,9 +49,10 @@ export class PeerTalk implements GatewayUse {
     return this.#isOver;
   }
 
-  /** Who hears of what comes of a call. */
+  /** Who hears of what comes of a call; it may ring as long as it takes. */
   tell(listener: TalkListener): void {
     this.#listener = listener;
+    this.#socket?.settle(null);
   }
 
   /**
@@ -124,8 +125,6 @@ export class PeerTalk implements GatewayUse {
   async #hear(event: ChatEvent): Promise<void> {
     switch (event.type) {
       case 'called':
-        // It rings as long as it takes.
-        this.#socket?.settle(null);
         this.#called(event.caller);
         break;
       case 'agreed':
