@@ -44,16 +44,16 @@ const windows = { deep: 16, shallow: 1 };
 const quietRate = 1_000;
 
 const nodeOptions = values.profile === undefined ? [] : ['--cpu-prof', '--cpu-prof-dir', values.profile];
+// Interrupted at the terminal, the servers are too; what lies in the temporary folder goes with this process.
+process.on('SIGINT', () => process.exit(130));
+
 const names = values.only.split(',').filter((name) => name in servers);
 const rows = new Map();
 
 for (let round = 1; round <= Number(values.rounds); round += 1) {
   for (const name of names) {
     const server = await servers[name]({ clients: 2 * load.pairs, nodeOptions });
-    if (!server) {
-      names.splice(names.indexOf(name), 1);
-      continue;
-    }
+    if (!server) continue;
     const row = rows.get(name) ?? { name, title: server.title, deep: [], shallow: [], quiet: [] };
     rows.set(name, row);
     try {
@@ -99,12 +99,13 @@ function report() {
       ...results.map(({ title, [depth]: { messagesPerSecond, timesBareRelay, serverCpuMicros, clientBusy } }) => [
         title,
         ...cells(messagesPerSecond),
-        timesBareRelay?.toFixed(2) ?? '-',
+        timesBareRelay?.median.toFixed(2) ?? '-',
         serverCpuMicros?.median.toFixed(1) ?? '-',
         `${(clientBusy.median * 100).toFixed(0)} %`,
       ]),
     ]);
   }
+  say('A client that is busy all the time is the limit itself: that server can do more.');
   say(`\nDelay at ${quietRate} messages a second in all, us:`);
   print([
     ['', 'p50', '', 'p99', ''],
@@ -115,9 +116,16 @@ function report() {
 
 function capacity(measurements, depth) {
   const messagesPerSecond = spread(measurements, 'messagesPerSecond');
-  const bare = rows.get('bare') && spread(rows.get('bare')[depth], 'messagesPerSecond').median;
+  const bare = rows.get('bare')?.[depth];
+  // Round by round: the machine may have been slower in one.
+  const ratios =
+    bare &&
+    measurements.map((measured, round) => ({
+      timesBareRelay: measured.messagesPerSecond / bare[round].messagesPerSecond,
+    }));
   return {
-    ...{ window: windows[depth], messagesPerSecond, timesBareRelay: bare ? messagesPerSecond.median / bare : null },
+    ...{ window: windows[depth], messagesPerSecond },
+    timesBareRelay: ratios ? spread(ratios, 'timesBareRelay') : null,
     serverCpuMicros: spread(measurements, 'serverCpuMicros'),
     clientBusy: spread(measurements, 'clientBusy'),
   };

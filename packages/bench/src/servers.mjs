@@ -35,7 +35,7 @@ async function bare() {
 async function ngircd({ clients }) {
   const program = ['ngircd', '/usr/sbin/ngircd'].find((path) => spawnSync(path, ['--version']).status === 0);
   if (program === undefined) {
-    process.stderr.write('ngircd is not installed, so it is left out; on Debian: apt-get install ngircd\n');
+    process.stderr.write('ngircd is not installed and left out; on Debian: apt-get install ngircd\n');
     return undefined;
   }
   const version = /ngIRCd ([\d.]+)/i.exec(spawnSync(program, ['--version'], { encoding: 'utf8' }).stdout)?.[1] ?? '';
