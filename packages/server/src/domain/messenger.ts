@@ -138,13 +138,16 @@ export class Messenger {
    * Carries what one user says to another in the session or room of that id, where at least one of them has no device:
    * between two devices the server carries nothing.
    * @returns how many frames have come there from this user, where that is known at once
-   * @throws ParleyError NO_CONVERSATION, INVALID_PARAMS
+   * @throws ParleyError NO_CONVERSATION, INVALID_PARAMS; USER_OFFLINE while the device's connection is broken
    */
   carryFrames(from: OnlineUser, peer: string, id: string, batch: FrameBatch, resume: boolean): number | undefined {
     const together = this.#sessions.has(from.name, peer, id) || this.rooms.areIn(id, from.name, peer);
     const to = this.#presence.online(peer);
-    if (!together || (from.door === 'native' && to?.door === 'native')) throw new ParleyError('NO_CONVERSATION');
-    if (to?.door !== 'native') return to?.connection.receive(from.name, id, batch, resume);
+    // Who has no device is never away.
+    const isForDevice = to === undefined || to.door === 'native';
+    if (!together || (from.door === 'native' && isForDevice)) throw new ParleyError('NO_CONVERSATION');
+    if (!to) throw new ParleyError('USER_OFFLINE');
+    if (to.door !== 'native') return to.connection.receive(from.name, id, batch, resume);
     // A device says by itself when it is there, and learns what has come from the reply.
     if (batch.frames.length === 0) return undefined;
     to.connection.notify('gateway.frames', { peer: from.name, conversation: id, ...batch, frames: [...batch.frames] });

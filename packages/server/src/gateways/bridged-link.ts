@@ -145,7 +145,7 @@ export class BridgedLink {
       if (received !== undefined) this.#stream.acknowledge(received);
     } catch (error) {
       if (!(error instanceof ParleyError)) throw error;
-      // It is over on the other side; the domain tells so.
+      // The device is away, and says `resume` when it is back; or it is over, which the domain tells.
       this.#isAttached = false;
     }
   }

@@ -481,9 +481,12 @@ describe('hostile peers', () => {
     const called = world.messenger.openSession(berta.user, 'carla');
     world.messenger.answerCall(carla.user, 'berta', 'accept');
     const direct = await called;
-    expect(() => {
-      new DeviceEnd(berta, 'carla', direct.id).say('x');
-    }).toThrow(refusal('NO_CONVERSATION'));
+    for (const carlaIsAway of [false, true]) {
+      if (carlaIsAway) world.breakConnection(carla);
+      expect(() => {
+        new DeviceEnd(berta, 'carla', direct.id).say('x');
+      }).toThrow(refusal('NO_CONVERSATION'));
+    }
     expect(old.take()).not.toContainEqual(['text', expect.anything(), null, 'x']);
   });
 });

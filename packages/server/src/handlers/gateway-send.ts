@@ -6,7 +6,7 @@ export const gatewaySend: Handler<'gateway.send'> = (
   { messenger, user },
 ) => {
   const taken = messenger.carryFrames(user, peer, conversation, { first, frames, received }, resume);
-  // Both are there as long as the server knows them to be together; only a device may be away.
+  // Only a device says later what it has taken, and to devices the server carries nothing.
   if (taken === undefined) throw new ParleyError('NO_CONVERSATION');
   return { received: taken };
 };
