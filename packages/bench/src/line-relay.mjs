@@ -52,14 +52,15 @@ const rows = new Map();
 
 for (let round = 1; round <= Number(values.rounds); round += 1) {
   for (const name of names) {
-    const server = await servers[name]({ clients: 2 * load.pairs, nodeOptions });
+    const server = await servers[name]({ maxClients: 4 * load.pairs, nodeOptions });
     if (!server) continue;
     const row = rows.get(name) ?? { name, title: server.title, deep: [], shallow: [], quiet: [] };
     rows.set(name, row);
     try {
-      row.deep.push(await measure(server, { window: windows.deep, ratePerSecond: null }));
-      row.shallow.push(await measure(server, { window: windows.shallow, ratePerSecond: null }));
-      row.quiet.push(await measure(server, { window: 1, ratePerSecond: quietRate }));
+      // Other names each time: a server may need a moment to forget the last ones.
+      row.deep.push(await measure(server, { prefix: 'a', window: windows.deep, ratePerSecond: null }));
+      row.shallow.push(await measure(server, { prefix: 'b', window: windows.shallow, ratePerSecond: null }));
+      row.quiet.push(await measure(server, { prefix: 'c', window: 1, ratePerSecond: quietRate }));
     } finally {
       await server.stop();
     }

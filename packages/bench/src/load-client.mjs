@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { dialects } from './dialects.mjs';
 
 const spec = JSON.parse(process.argv[2]);
-const { port, pairs, textBytes, window, ratePerSecond, warmUpMs, measureMs, serverPid } = spec;
+const { port, prefix, pairs, textBytes, window, ratePerSecond, warmUpMs, measureMs, serverPid } = spec;
 const dialect = dialects[spec.dialect];
 
 /** A server has this long to greet everyone, and to pass on what is under way at the end. */
@@ -18,7 +18,7 @@ const stampBytes = 16;
 
 class Member {
   constructor(index) {
-    this.name = `b${index}`;
+    this.name = `${prefix}${index}`;
     this.sent = 0;
     this.received = 0;
     this.rest = Buffer.alloc(0);

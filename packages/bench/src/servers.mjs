@@ -17,10 +17,10 @@ const file = (relative) => fileURLToPath(new URL(relative, import.meta.url));
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
 
 /** As its users start it: with its log (to a file, at the default level), its limits and its bounds. */
-async function msa({ clients, nodeOptions }) {
+async function msa({ maxClients, nodeOptions }) {
   const program = file('../../server/bin/msa.js');
   const options = ['--json', '--host', '127.0.0.1', '--port', '0', '--data', mkdtempSync(join(folder, 'data-'))];
-  const line = ['--line-port', '0', '--line-max-users', String(clients)];
+  const line = ['--line-port', '0', '--line-max-users', String(maxClients)];
   const child = start([process.execPath, ...nodeOptions, program, ...options, ...line]);
   const ready = await firstLine(child);
   return running('msa, line service', 'line', child, JSON.parse(ready).line.port);
@@ -32,7 +32,7 @@ async function bare() {
 }
 
 /** Debian's ngircd, in C. Its throttling is off (MaxPenaltyTime), and so are the lookups of names. */
-async function ngircd({ clients }) {
+async function ngircd({ maxClients }) {
   const program = ['ngircd', '/usr/sbin/ngircd'].find((path) => spawnSync(path, ['--version']).status === 0);
   if (program === undefined) {
     process.stderr.write('ngircd is not installed and left out; on Debian: apt-get install ngircd\n');
@@ -52,7 +52,7 @@ Listen = 127.0.0.1
 Ports = ${port}
 MotdPhrase = "benchmark"
 [Limits]
-MaxConnections = ${clients + 10}
+MaxConnections = ${maxClients}
 MaxConnectionsIP = 0
 MaxPenaltyTime = 0
 [Options]
