@@ -1,6 +1,9 @@
 /** A decoded line, or what was wrong with the one in its place. */
 export type DecodedLine = { readonly line: string } | { readonly problem: 'too-long' | 'not-utf8' };
 
+/** Of any number of lines, one: most come whole, and hold nothing. */
+const nothing = new Uint8Array(0);
+
 export type LineEnding = '\n' | '\r\n';
 
 /**
@@ -11,7 +14,7 @@ export class LineDecoder {
   readonly #maxBytes: number;
   readonly #utf8: TextDecoder;
   /** The line begun so far, copied: the caller may reuse its buffer, and small pieces cost no more than their bytes. */
-  #held = new Uint8Array(0);
+  #held = nothing;
   #heldBytes = 0;
   #skipping = false;
   #ending: LineEnding = '\n';
@@ -54,7 +57,7 @@ export class LineDecoder {
 
   /** At the end of the stream: what came after the last line end, if anything. */
   *end(): Generator<DecodedLine> {
-    if (this.#heldBytes > 0) yield this.#complete(new Uint8Array(0));
+    if (this.#heldBytes > 0) yield this.#complete(nothing);
     this.#skipping = false;
   }
 
@@ -88,7 +91,7 @@ export class LineDecoder {
   }
 
   #forget(): void {
-    this.#held = new Uint8Array(0);
+    this.#held = nothing;
     this.#heldBytes = 0;
   }
 }
