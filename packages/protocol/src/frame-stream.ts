@@ -35,18 +35,23 @@ export class FrameStream {
     return this.#handedOut < this.#acknowledged + this.#kept.length;
   }
 
+  /** Whether the other end has not said yet that it has what was handed out. */
+  get isAwaited(): boolean {
+    return this.#handedOut > this.#acknowledged;
+  }
+
   push(frame: string): void {
     this.#kept.push(frame);
     this.#keptCharacters += frame.length;
   }
 
-  /** What goes out next; without frames when there are none. */
-  nextBatch(): FrameBatch {
+  /** What goes out next, at least one frame of any size; without frames when there are none. */
+  nextBatch(maxCharacters: number = limits.batchCharacters): FrameBatch {
     const frames: string[] = [];
     let characters = 0;
     for (const frame of this.#kept.slice(this.#handedOut - this.#acknowledged)) {
       characters += frame.length;
-      if (frames.length === limits.batchFrames || (frames.length > 0 && characters > limits.batchCharacters)) break;
+      if (frames.length === limits.batchFrames || (frames.length > 0 && characters > maxCharacters)) break;
       frames.push(frame);
     }
     const first = this.#handedOut + 1;

@@ -136,7 +136,7 @@ function parseFlags(argv: readonly string[]): Flags {
     )
     .option('--peer-allow-shutdown', 'a MSG_SHUTDOWN from this machine stops the server', false)
     .option('--pair-port <number>', 'pair chat (off unless given; its old port was 33016)', port)
-    .option('--pair-max-users <n>', 'connected there at once', integer(2, 100_000), 1_000)
+    .option('--pair-max-users <n>', 'connected there at once', integer(2, 100_000), 200)
     .option('--gateway-host <address>', 'where these three listen', named, defaultOptions.gatewayHost)
     .option('--json', 'one JSON object a line on standard output, all else on standard error', false)
     .addOption(new Option('--log-level <level>', 'what to log').choices(logLevels).default('info'))

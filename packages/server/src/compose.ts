@@ -4,6 +4,7 @@ import { AdminConsole, type AdminResult } from './admin/admin-console.js';
 import { BackgroundWork } from './background-work.js';
 import { endsWithin } from './bounded-wait.js';
 import { loadCertificate } from './certificate.js';
+import { NetworkRates } from './dispatch/network-rates.js';
 import { RequestDispatcher } from './dispatch/request-dispatcher.js';
 import { Messenger } from './domain/index.js';
 import type { GatewayParts } from './gateways/gateway-parts.js';
@@ -118,22 +119,27 @@ async function build(options: ServerOptions, closers: Closer[]): Promise<Running
   stunPort = address.port;
   listener.started();
   const stun = new StunListener(udp, log);
+  const gateways: Gateway[] = [];
   closers.push(
     () => stun.close(),
     async () => {
       listener.stopAccepting();
       messenger.stop();
-      await Promise.all([passwords.close(), endsWithin(drainMs, listener.drain())]);
+      const gatewaysStopped = gateways.map((gateway) => gateway.stop());
+      await Promise.all([passwords.close(), endsWithin(drainMs, listener.drain()), ...gatewaysStopped]);
       listener.cut();
     },
   );
 
-  const stopped = deferred();
+  let tellStopped: () => void = () => undefined;
+  const stopped = new Promise<void>((resolve) => {
+    tellStopped = resolve;
+  });
   let stopping: Promise<void> | undefined;
   const stop = (): Promise<void> => {
     stopping ??= closeAll(closers).then(() => {
       log.info('stopped');
-      stopped.resolve();
+      tellStopped();
     });
     return stopping;
   };
@@ -141,14 +147,14 @@ async function build(options: ServerOptions, closers: Closer[]): Promise<Running
     messenger,
     clock: systemClock,
     monotonicMs,
-    random: systemRandom,
+    introductions: new NetworkRates(options.rates.introduce, monotonicMs),
     log,
     stopServer: () => {
       void stop();
     },
   };
   const open = async (gateway: Gateway): Promise<HostAndPort> => {
-    closers.push(() => gateway.stop());
+    gateways.push(gateway);
     return gateway.listen(options.gatewayHost);
   };
   const line = options.line ? await open(new LineGateway(gatewayParts, options.line)) : null;
@@ -174,16 +180,8 @@ async function build(options: ServerOptions, closers: Closer[]): Promise<Running
     },
     execute: (text) => adminConsole.execute(text),
     stop,
-    stopped: stopped.promise,
+    stopped,
   };
-}
-
-function deferred(): { promise: Promise<void>; resolve: () => void } {
-  let resolve: () => void = () => undefined;
-  const promise = new Promise<void>((settle) => {
-    resolve = settle;
-  });
-  return { promise, resolve };
 }
 
 /** Last opened, first closed. */

@@ -1,14 +1,15 @@
-// C0, DEL and C1; the marks that turn the direction of writing; line and paragraph separators; characters that show
-// nothing (but the joiners, which scripts and emoji need); halves of surrogate pairs.
+// C0, DEL and C1; line and paragraph separators; what shows nothing, among it the marks that turn the direction of
+// writing, but for the joiners, variation selectors and tags that scripts, emoji and flags are made of; halves of
+// surrogate pairs.
 const unprintable =
-  /[\u0000-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2064\u2066-\u2069\ufeff]|\p{Surrogate}/gu;
+  /[\u0000-\u001f\u007f-\u009f\u2028-\u202e\ufff9-\ufffb]|(?![\u200c\u200d\ufe00-\ufe0f\u{e0020}-\u{e007f}\u{e0100}-\u{e01ef}])\p{Default_Ignorable_Code_Point}|\p{Surrogate}/gu;
 
 /**
  * What others wrote, made safe for a terminal or a log: whatever could move the cursor, colour, break or turn around a
  * line, or is not seen, is shown as an escape like `\u{1b}`. The rest stays as it is, so ordinary text of any language reads as written.
  */
 export function printable(text: string): string {
-  return text.replace(unprintable, (character) => `\\u{${character.charCodeAt(0).toString(16)}}`);
+  return text.replace(unprintable, (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`);
 }
 
 /**

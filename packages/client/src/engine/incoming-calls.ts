@@ -127,11 +127,11 @@ export class IncomingCalls {
     try {
       const { introduction } = await around.server.call('session.answer', { peer, answer: 'accept' });
       if (!introduction) throw new ParleyError('NO_CALLER');
-      current?.replace();
       const session = Session.with(peer, introduction, around);
       // The user, or the policy, has said yes to an encrypted session.
       if (path === 'direct' && session.path === 'gateway')
         throw new ParleyError('INTERNAL', `the server introduces ${peer} by another way than it said`);
+      current?.replace();
       this.#options.begin(session);
       await session.establish(signal);
       return session;

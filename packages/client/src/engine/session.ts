@@ -76,7 +76,8 @@ export class Session implements Engagement {
       void this.#conversation.close();
       void this.#tellServer(reason);
       if (reason !== 'NO_PATH') throw error;
-      throw new ParleyError('NO_PATH', noPathText(this.name), { cause: error });
+      const text = `${noPathText(this.name)} (a firewall may drop UDP between the two; try another network, or --bind with another address)`;
+      throw new ParleyError('NO_PATH', text, { cause: error });
     }
   }
 

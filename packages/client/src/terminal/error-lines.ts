@@ -12,7 +12,6 @@ const nextSteps: Partial<Record<ErrorCode, string>> = {
   NAME_TAKEN: 'choose another name, or log in',
   NO_CALLER: 'a call rings for 30 seconds',
   NO_CONVERSATION: 'o <user> opens a session, or <room> enters a room',
-  NO_PATH: 'a firewall may drop UDP between the two; try another network, or --bind with another address',
   NOT_CONNECTED: 'c <host>[:port] connects to a server',
   NOT_LOGGED_IN: 'login <user> <password>, or register',
   PEER_LOST: 'o <user> tries again',

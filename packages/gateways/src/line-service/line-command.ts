@@ -1,7 +1,7 @@
 /** What a client of the line service says in one line: the five commands of the original, and our own ROOM and LEAVE. */
 export type LineCommand =
-  /** `name` is undefined unless exactly one word follows. */
-  | { readonly type: 'JOIN'; readonly name: string | undefined }
+  /** `name` is all that follows: empty, or more than one word, it is no name. */
+  | { readonly type: 'JOIN'; readonly name: string }
   | { readonly type: 'MESG'; readonly to: string; readonly text: string }
   | { readonly type: 'BCST'; readonly text: string }
   | { readonly type: 'ROOM'; readonly name: string }
@@ -24,7 +24,7 @@ export function parseLine(line: string): LineCommand {
   const rest = space === -1 ? '' : line.slice(space + 1);
   switch (word) {
     case 'JOIN':
-      return { type: 'JOIN', name: oneWord(rest) };
+      return { type: 'JOIN', name: rest.trim() };
     case 'BCST':
       return rest === '' ? { type: 'UNKNOWN', word } : { type: 'BCST', text: rest };
     case 'ROOM': {

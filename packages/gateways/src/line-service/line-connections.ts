@@ -25,6 +25,8 @@ export class LineConnection {
   ask: LineAsk | undefined;
   /** How the client's last line ended, and so ours do. */
   ending: LineEnding = '\n';
+  /** It says no more. */
+  hasEnded = false;
   /** To be written at the next poll. */
   output = '';
 
@@ -37,8 +39,9 @@ export class LineConnection {
     return this.#heldBytes;
   }
 
-  get hasHeld(): boolean {
-    return this.#lines !== undefined || this.#pieces.length > 0;
+  /** Whether there may be something left to do for it. */
+  get hasMore(): boolean {
+    return this.#lines !== undefined || this.#pieces.length > 0 || this.hasEnded;
   }
 
   hold(bytes: Uint8Array): void {

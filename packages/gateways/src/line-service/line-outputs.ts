@@ -1,21 +1,23 @@
 import type { LineConnection } from './line-connections.js';
 import type { LineOutput } from './line-world.js';
-import { StatusLines, type StatusLine } from './status-lines.js';
+import type { StatusLine } from './status-lines.js';
 
 /** What the line service wants done and was not polled yet. Who polls after each input keeps it small. */
 export class LineOutputs {
-  readonly #statusLines = new StatusLines();
   #queue: LineOutput[] = [];
   #polled = 0;
   /** Those with something to be written; what was flushed or closed since is passed over. */
   readonly #unwritten: LineConnection[] = [];
-  #nowMs = 0;
   #written = 0;
 
   /** To be called first at each input. */
-  begin(nowMs: number): void {
-    this.#nowMs = nowMs;
+  begin(): void {
     this.#written = 0;
+  }
+
+  /** Counts as if so much were written. */
+  charge(characters: number): void {
+    this.#written += characters;
   }
 
   /** What the present input has caused to be written, in characters. */
@@ -41,10 +43,8 @@ export class LineOutputs {
     this.#queue.push(output);
   }
 
-  log(line: StatusLine): void {
-    for (const passed of this.#statusLines.pass(line, this.#nowMs)) {
-      this.#queue.push({ type: 'log', level: passed.level, line: passed.line });
-    }
+  log({ level, line }: StatusLine): void {
+    this.#queue.push({ type: 'log', level, line });
   }
 
   poll(): LineOutput | undefined {

@@ -18,6 +18,9 @@ export interface LineServiceSettings {
 /** What one connection may cause to be written before others have their turn, in characters. */
 const turnCharacters = 8 * 1024;
 
+/** As much as this counts a line that is not just passed on to one line user. */
+const lineCharacters = 512;
+
 /** Bytes of one connection that may wait behind a line that waits for its answer. */
 const maxHeldBytes = 256 * 1024;
 
@@ -26,7 +29,7 @@ const maxNameCharacters = 32;
 
 /**
  * The line service: JOIN, LIST, MESG, BCST and QUIT of the original, whose client is telnet, and ROOM and LEAVE.
- * Connections are named by the number that the protocol shows as FD. Times are milliseconds of a clock that does not jump.
+ * Connections are named by the number that the protocol shows as FD.
  *
  * Whom `MESG name` reaches: the line user of that name; else what the world knows as a user who is online; else, when
  * it is the name of the room one is in, the room. So a user comes before a room, and what is meant for one person is
@@ -44,8 +47,8 @@ export class LineService {
   }
 
   /** @returns the number of the new connection */
-  connected(nowMs: number): number {
-    this.#outputs.begin(nowMs);
+  connected(): number {
+    this.#outputs.begin();
     const { fd } = this.#connections.add();
     this.#status('info', status.accepted(fd));
     this.#status('info', status.assigned(fd));
@@ -53,10 +56,10 @@ export class LineService {
   }
 
   /** @param bytes kept until they are looked at; not to be reused */
-  receive(fd: number, bytes: Uint8Array, nowMs: number): void {
+  receive(fd: number, bytes: Uint8Array): void {
     const connection = this.#connections.get(fd);
     if (!connection) return;
-    this.#outputs.begin(nowMs);
+    this.#outputs.begin();
     connection.hold(connection.telnet.strip(bytes));
     const answers = connection.telnet.takeAnswers();
     if (answers) this.#outputs.push({ type: 'writeBytes', fd, bytes: answers });
@@ -64,24 +67,32 @@ export class LineService {
     if (connection.telnet.isBroken || connection.heldBytes > maxHeldBytes) this.#cutOff(connection);
   }
 
-  /** Ended or broken, whichever side did it; does nothing for one that was given out as `close`. */
-  disconnected(fd: number, nowMs: number): void {
+  /** The client says no more, but may still read. What it said before is dealt with first. */
+  ended(fd: number): void {
     const connection = this.#connections.get(fd);
     if (!connection) return;
-    this.#outputs.begin(nowMs);
+    this.#outputs.begin();
+    connection.hasEnded = true;
+    this.#takeTurn(connection);
+  }
+
+  /** Ended or broken, whichever side did it; does nothing for one that was given out as `close`. */
+  disconnected(fd: number): void {
+    const connection = this.#connections.get(fd);
+    if (!connection) return;
+    this.#outputs.begin();
     this.#status('info', status.disconnecting(fd));
     this.#forget(connection, 'dropped');
   }
 
-  /** Answers an ask; does nothing when it is not waited for any more. */
-  answer(fd: number, ask: LineAsk, answer: LineAnswer, nowMs: number): void {
+  /** Answers an ask; does nothing when it is not waited for any more. The connection goes on with `goOn`. */
+  answer(fd: number, ask: LineAsk, answer: LineAnswer): void {
     const connection = this.#connections.get(fd);
     if (connection?.ask !== ask) return;
-    this.#outputs.begin(nowMs);
+    this.#outputs.begin();
     connection.ask = undefined;
     if (ask.type === 'join') this.#joining -= 1;
     this.#takeAnswer(connection, ask, answer);
-    this.#takeTurn(connection);
   }
 
   /** Whether lines of this connection wait for the answer to an ask, so that no more should be read from it. */
@@ -89,23 +100,25 @@ export class LineService {
     return this.#connections.get(fd)?.ask !== undefined;
   }
 
-  /**
-   * Takes the next turn of a connection that has said more than one turn allows.
-   * @returns whether there was anything to go on with
-   */
-  goOn(fd: number, nowMs: number): boolean {
+  /** Whether a connection has said more than one turn allows, or than an answer let it: then `goOn` goes on. */
+  hasMore(fd: number): boolean {
     const connection = this.#connections.get(fd);
-    if (!connection || connection.ask || !connection.hasHeld) return false;
-    this.#outputs.begin(nowMs);
+    return connection !== undefined && !connection.ask && connection.hasMore;
+  }
+
+  /** Takes the next turn of a connection; does nothing when it waits for an answer. */
+  goOn(fd: number): void {
+    const connection = this.#connections.get(fd);
+    if (!connection) return;
+    this.#outputs.begin();
     this.#takeTurn(connection);
-    return true;
   }
 
   /** Tells a registered user what happened in the world. */
-  tell(fd: number, news: LineNews, nowMs: number): void {
+  tell(fd: number, news: LineNews): void {
     const connection = this.#connections.get(fd);
     if (connection?.name === undefined) return;
-    this.#outputs.begin(nowMs);
+    this.#outputs.begin();
     switch (news.type) {
       case 'text': {
         const from = plain(news.room === null ? news.from : `${news.from}@${news.room}`);
@@ -146,7 +159,10 @@ export class LineService {
   #takeTurn(connection: LineConnection): void {
     while (!connection.ask && this.#outputs.written < turnCharacters && this.#isThere(connection)) {
       const next = connection.nextLine();
-      if (!next) return;
+      if (!next) {
+        if (connection.hasEnded) this.#quit(connection);
+        return;
+      }
       if ('problem' in next) this.#cutOff(connection);
       else this.#takeCommand(connection, parseLine(next.line));
     }
@@ -154,12 +170,12 @@ export class LineService {
 
   #takeCommand(connection: LineConnection, command: LineCommand): void {
     const { fd, name } = connection;
+    if (command.type !== 'MESG') this.#outputs.charge(lineCharacters);
     if (command.type === 'QUIT') {
       this.#status('info', status.quit(fd));
-      this.#status('info', status.disconnecting(fd));
-      this.#close(connection, 'ended');
+      this.#quit(connection);
     } else if (name !== undefined) this.#takeFromUser(connection, name, command);
-    else if (command.type === 'JOIN' && command.name !== undefined) this.#join(connection, command.name);
+    else if (command.type === 'JOIN' && command.name !== '') this.#join(connection, command.name);
     else {
       const word = command.type === 'UNKNOWN' ? command.word : command.type;
       this.#status('info', word === undefined ? status.unrecognizable(fd) : status.unregistered(fd, word));
@@ -199,15 +215,26 @@ export class LineService {
     }
   }
 
+  /** A registered user goes when what it said to others has arrived, or has had its time to. */
+  #quit(connection: LineConnection): void {
+    if (connection.name !== undefined) this.#ask(connection, { type: 'settle' });
+    else this.#part(connection);
+  }
+
+  #part(connection: LineConnection): void {
+    this.#status('info', status.disconnecting(connection.fd));
+    this.#close(connection, 'ended');
+  }
+
   #join(connection: LineConnection, name: string): void {
     const { fd } = connection;
     if (this.#connections.registeredCount + this.#joining >= this.#settings.maxUsers) {
       this.#status('info', status.full(fd));
       this.#write(connection, wording.tooManyUsers);
       this.#close(connection, 'ended');
-    } else if (name.length > maxNameCharacters || plain(name) !== name) {
-      this.#write(connection, wording.nameInvalid(plain(name)));
-    } else if (this.#connections.named(name)) this.#write(connection, wording.nameTaken(name));
+    } else if (name.length > maxNameCharacters || plain(name) !== name || name.includes(' ')) {
+      this.#refuseJoin(connection, plain(name), 'invalid');
+    } else if (this.#connections.named(name)) this.#refuseJoin(connection, name, 'taken');
     else {
       this.#joining += 1;
       this.#ask(connection, { type: 'join', name });
@@ -239,7 +266,7 @@ export class LineService {
     switch (ask.type) {
       case 'join':
         if (why === undefined) this.#register(connection, ask.name);
-        else this.#write(connection, joinRefused(ask.name, why));
+        else this.#refuseJoin(connection, ask.name, why);
         break;
       case 'list':
         this.#list(connection, answer.type === 'names' ? answer.names : []);
@@ -251,6 +278,9 @@ export class LineService {
         else if (this.#settings.logsMessages) this.#status('debug', status.message(connection.fd, plain(ask.to)));
         break;
       case 'broadcast':
+        break;
+      case 'settle':
+        this.#part(connection);
         break;
       case 'room':
         if (why === undefined) connection.room = ask.name;
@@ -265,6 +295,11 @@ export class LineService {
         connection.room = undefined;
         break;
     }
+  }
+
+  #refuseJoin(connection: LineConnection, name: string, why: Refusal): void {
+    this.#status('info', status.joinRefused(connection.fd, name));
+    this.#write(connection, joinRefused(name, why));
   }
 
   #register(connection: LineConnection, name: string): void {

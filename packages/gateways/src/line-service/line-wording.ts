@@ -19,8 +19,8 @@ export const wording = {
   nameTaken: (name: string) => `Username Already In Use (${name}). Choose Another.`,
   nameInvalid: (name: string) => `Invalid Username (${name}). Choose Another.`,
   joinFailed: (name: string) => `JOIN ${name} Failed. Try Again Later.`,
-  busy: (name: string) => `BUSY (${name}). MESG Discarded.`,
-  declined: (name: string) => `DECLINED (${name}). MESG Discarded.`,
+  busy: (name: string, lost: number) => `BUSY (${name}). ${discarded(lost)}`,
+  declined: (name: string, lost: number) => `DECLINED (${name}). ${discarded(lost)}`,
   notDelivered: (name: string, count: number) => `Not Delivered (${name}): ${String(count)} Message(s).`,
   lineTooLong: 'Line Too Long. Disconnecting User.',
   shutdown: 'Server Shutting Down. Disconnecting User.',
@@ -36,6 +36,11 @@ export const wording = {
   roomClosed: (room: string) => `ROOM ${room}: closed.`,
 } as const;
 
+/** One, as the original says it of one; or how many. */
+function discarded(lost: number): string {
+  return lost === 1 ? 'MESG Discarded.' : `${String(lost)} MESGs Discarded.`;
+}
+
 export function joinRefused(name: string, why: Refusal): string {
   if (why === 'taken') return wording.nameTaken(name);
   return why === 'invalid' ? wording.nameInvalid(name) : wording.joinFailed(name);
@@ -47,9 +52,9 @@ export function messageRefused(to: string, why: Refusal, lost: number): string {
     case 'unknown':
       return wording.unknownRecipient(to);
     case 'busy':
-      return wording.busy(to);
+      return wording.busy(to, lost);
     case 'declined':
-      return wording.declined(to);
+      return wording.declined(to, lost);
     case 'taken':
     case 'invalid':
     case 'full':

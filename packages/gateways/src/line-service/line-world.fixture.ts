@@ -11,7 +11,6 @@ export class LineTable {
   /** What waits for an answer, when `decide` gave none. */
   readonly asked: { fd: number; ask: LineAsk }[] = [];
   decide: (ask: LineAsk, fd: number) => LineAnswer | undefined = () => ({ type: 'done' });
-  nowMs = 0;
   readonly #clients = new Map<number, LineClient>();
 
   constructor(settings: Partial<LineServiceSettings> = {}) {
@@ -19,7 +18,7 @@ export class LineTable {
   }
 
   connect(): LineClient {
-    const fd = this.service.connected(this.nowMs);
+    const fd = this.service.connected();
     const client = new LineClient(this, fd);
     this.#clients.set(fd, client);
     this.poll();
@@ -38,12 +37,21 @@ export class LineTable {
 
   answer(answer: LineAnswer): void {
     const { fd, ask } = this.asked.shift() ?? { fd: -1, ask: { type: 'list' } };
-    this.service.answer(fd, ask, answer, this.nowMs);
+    this.service.answer(fd, ask, answer);
+    this.goOn(fd);
+  }
+
+  /** All turns of a connection, one after the other. */
+  goOn(fd: number): void {
     this.poll();
+    while (this.service.hasMore(fd)) {
+      this.service.goOn(fd);
+      this.poll();
+    }
   }
 
   tell(client: LineClient, news: LineNews): void {
-    this.service.tell(client.fd, news, this.nowMs);
+    this.service.tell(client.fd, news);
     this.poll();
   }
 
@@ -69,7 +77,7 @@ export class LineTable {
         break;
       case 'ask': {
         const answer = this.decide(output.ask, output.fd);
-        if (answer) this.service.answer(output.fd, output.ask, answer, this.nowMs);
+        if (answer) this.service.answer(output.fd, output.ask, answer);
         else this.asked.push({ fd: output.fd, ask: output.ask });
         break;
       }
@@ -94,10 +102,9 @@ export class LineClient {
   }
 
   send(input: string | Uint8Array): void {
-    const { service, nowMs } = this.#table;
-    service.receive(this.fd, typeof input === 'string' ? encoder.encode(input) : input, nowMs);
-    this.#table.poll();
-    while (service.goOn(this.fd, nowMs)) this.#table.poll();
+    const { service } = this.#table;
+    service.receive(this.fd, typeof input === 'string' ? encoder.encode(input) : input);
+    this.#table.goOn(this.fd);
   }
 
   /** What it received since the last call. */
@@ -107,8 +114,14 @@ export class LineClient {
     return heard;
   }
 
+  /** It says no more, but reads on. */
+  end(): void {
+    this.#table.service.ended(this.fd);
+    this.#table.goOn(this.fd);
+  }
+
   drop(): void {
-    this.#table.service.disconnected(this.fd, this.#table.nowMs);
+    this.#table.service.disconnected(this.fd);
     this.#table.poll();
   }
 

@@ -11,6 +11,8 @@ export type LineAsk =
   /** To enter a room, and to leave the one before; refused, one stays where one was. */
   | { readonly type: 'room'; readonly name: string }
   | { readonly type: 'sayInRoom'; readonly room: string; readonly text: string }
+  /** What was said is to arrive, for a bounded time, before the user goes; what did not is told as news. */
+  | { readonly type: 'settle' }
   | { readonly type: 'leaveRoom' };
 
 /** `unknown` also stands for users who are offline; `failed` for whatever has no line of its own. */

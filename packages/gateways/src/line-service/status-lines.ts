@@ -4,10 +4,6 @@ export interface StatusLine {
   readonly line: string;
 }
 
-/** Status lines that may come at once, and then each second: what clients can cause at will must not fill a disk. */
-const burst = 200;
-const perSecond = 50;
-
 /** A name that a client made up is shown as far as a name can reach. */
 const shownCharacters = 64;
 
@@ -16,6 +12,7 @@ export const status = {
   accepted: (fd: number) => `${client(fd)}: Connection Accepted`,
   assigned: (fd: number) => `${client(fd)}: Connection Handler Assigned`,
   join: (fd: number, name: string) => `${client(fd)}: JOIN ${shown(name)}`,
+  joinRefused: (fd: number, name: string) => `${client(fd)}: JOIN ${shown(name)} Refused`,
   list: (fd: number) => `${client(fd)}: LIST`,
   message: (fd: number, to: string) => `${client(fd)}: MESG ${shown(to)}`,
   broadcast: (fd: number) => `${client(fd)}: BCST`,
@@ -36,26 +33,4 @@ function client(fd: number): string {
 
 function shown(name: string): string {
   return name.length > shownCharacters ? `${name.slice(0, shownCharacters)}…` : name;
-}
-
-/** Lets status lines through as fast as a log should grow, and tells how many were left out. */
-export class StatusLines {
-  #tokens = burst;
-  #filledAtMs = 0;
-  #leftOut = 0;
-
-  /** @returns what is to be logged now, in order */
-  pass(line: StatusLine, nowMs: number): readonly StatusLine[] {
-    this.#tokens = Math.min(burst, this.#tokens + ((nowMs - this.#filledAtMs) * perSecond) / 1000);
-    this.#filledAtMs = nowMs;
-    if (this.#tokens < 1) {
-      this.#leftOut += 1;
-      return [];
-    }
-    this.#tokens -= 1;
-    if (this.#leftOut === 0) return [line];
-    const gap: StatusLine = { level: 'info', line: `${String(this.#leftOut)} Status Lines Left Out` };
-    this.#leftOut = 0;
-    return [gap, line];
-  }
 }

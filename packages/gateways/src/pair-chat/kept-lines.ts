@@ -17,6 +17,11 @@ export class KeptLines {
   readonly #lines: string[] = [];
   #isBroken = false;
 
+  /** The oldest one, which stays. */
+  get first(): string | undefined {
+    return this.#lines[0];
+  }
+
   /** No more should be read from this client: there is no room for it. */
   get isFull(): boolean {
     return this.#lines.length >= keptLinesMax;

@@ -12,8 +12,11 @@ const pairClosing = 'SERVEUR WILL CLOSE NOW';
  */
 const exitWord = 'exit';
 
+/** Lines that pass between two in one call; two who have written far ahead take thousands of turns. */
+const turnsMax = 64;
+
 /** Of those who went, the last ones are still shown. */
-const goneShownMax = 32;
+const goneShownMax = 8;
 
 /** One client as the operator sees it. */
 export interface PairClient {
@@ -49,6 +52,8 @@ interface Member {
   readonly kept: KeptLines;
   isPaused: boolean;
   pair: Pair | null;
+  /** To be written at the next poll. */
+  unwritten: string;
 }
 
 interface Pair {
@@ -60,12 +65,18 @@ interface Pair {
 
 /**
  * The pair chat, all of it: clients come in pairs in order of arrival and write in turns, line by line; what is written
- * out of turn is kept. Knows no socket: what is to be done is polled after each call.
+ * out of turn is kept. Knows no socket: what is to be done is polled after each call; and while there is more, `goOn` is
+ * to be called when others have had their turn.
  */
 export class PairChat {
   readonly #members = new Map<number, Member>();
   readonly #gone: PairClient[] = [];
-  readonly #outputs: PairOutput[] = [];
+  #outputs: PairOutput[] = [];
+  #polled = 0;
+  /** Those who have something to be written, which goes out together. */
+  readonly #unwritten = new Set<Member>();
+  /** Whose turns were too many for one call. */
+  readonly #busy = new Set<Pair>();
   /** The first of a pair whose second has not come. */
   #waiting: Member | null = null;
 
@@ -73,7 +84,16 @@ export class PairChat {
   connected(id: number, { address, port }: { readonly address: string; readonly port: number }): void {
     if (this.#members.has(id)) throw new Error(`two pair clients with the id ${String(id)}`);
     const label = address.includes(':') ? `[${address}]:${String(port)}` : `${address}:${String(port)}`;
-    const member: Member = { id, address, port, label, kept: new KeptLines(), isPaused: false, pair: null };
+    const member: Member = {
+      id,
+      address,
+      port,
+      label,
+      kept: new KeptLines(),
+      isPaused: false,
+      pair: null,
+      unwritten: '',
+    };
     this.#members.set(id, member);
     this.#log(`${label} connected`);
     const first = this.#waiting;
@@ -104,7 +124,6 @@ export class PairChat {
 
   /** Says good-bye to everyone; who comes after is the first of a new pair. */
   closeAll(): void {
-    this.#log(`${pairClosing} : ** ${String(this.#members.size)} **`);
     for (const member of [...this.#members.values()]) {
       this.#write(member, pairClosing);
       this.#close(member, 'the chat was closed');
@@ -112,8 +131,26 @@ export class PairChat {
     this.#waiting = null;
   }
 
+  /** Whether some have more turns to take, which `goOn` gives them when others have had theirs. */
+  get hasMore(): boolean {
+    return this.#busy.size > 0;
+  }
+
+  goOn(): void {
+    const busy = [...this.#busy];
+    this.#busy.clear();
+    for (const pair of busy) this.#takeTurns(pair);
+  }
+
   pollOutput(): PairOutput | undefined {
-    return this.#outputs.shift();
+    for (const member of this.#unwritten) this.#flush(member);
+    const output = this.#outputs[this.#polled];
+    if (output) this.#polled += 1;
+    else if (this.#polled > 0) {
+      this.#outputs = [];
+      this.#polled = 0;
+    }
+    return output;
   }
 
   /** How many are connected. */
@@ -137,9 +174,13 @@ export class PairChat {
     this.#takeTurns(pair);
   }
 
-  /** Passes lines on for as long as the one whose turn it is has one. */
+  /** Passes lines on for as long as the one whose turn it is has one, and others need not wait too long. */
   #takeTurns(pair: Pair): void {
-    for (;;) {
+    for (let turns = 0; ; turns += 1) {
+      if (turns === turnsMax) {
+        this.#busy.add(pair);
+        break;
+      }
       const { writer } = pair;
       const line = writer.kept.shift();
       if (line === undefined) break;
@@ -165,8 +206,13 @@ export class PairChat {
     const { id, kept } = member;
     if (!this.#members.has(id)) return;
     if (kept.isBroken) {
+      this.#flush(member);
       this.#outputs.push({ kind: 'close', id });
       this.#leave(member, 'its line was too long');
+    } else if (!member.pair && kept.first?.startsWith(exitWord)) {
+      // It has nobody to pass it on to, and need not wait for somebody.
+      this.#waiting = null;
+      this.#close(member, 'it said exit');
     } else if (kept.isFull !== member.isPaused) {
       member.isPaused = kept.isFull;
       this.#outputs.push({ kind: kept.isFull ? 'pause' : 'resume', id });
@@ -192,12 +238,15 @@ export class PairChat {
   }
 
   #close(member: Member, reason: string): void {
+    this.#flush(member);
     this.#outputs.push({ kind: 'close', id: member.id });
     this.#forget(member, reason);
   }
 
   #forget(member: Member, reason: string): void {
     this.#members.delete(member.id);
+    if (member.pair) this.#busy.delete(member.pair);
+    this.#unwritten.delete(member);
     this.#log(`${member.label} disconnected: ${reason}`);
     this.#gone.push(shown(member, 'disconnected'));
     if (this.#gone.length > goneShownMax) this.#gone.shift();
@@ -208,8 +257,16 @@ export class PairChat {
     this.#write(reader, `${line}\0`);
   }
 
-  #write({ id }: Member, text: string): void {
-    this.#outputs.push({ kind: 'write', id, bytes: encoder.encode(text) });
+  #write(member: Member, text: string): void {
+    member.unwritten += text;
+    this.#unwritten.add(member);
+  }
+
+  #flush(member: Member): void {
+    const { id, unwritten } = member;
+    if (!this.#unwritten.delete(member)) return;
+    member.unwritten = '';
+    this.#outputs.push({ kind: 'write', id, bytes: encoder.encode(unwritten) });
   }
 
   #log(line: string): void {

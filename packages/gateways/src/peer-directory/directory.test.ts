@@ -24,7 +24,7 @@ describe('the peer directory', () => {
     expect(directory.up(0, named('d'))).toEqual({ refused: 'full' });
     directory.down('10.0.0.1', 13001);
     expect(directory.up(0, named('d'))).toEqual({ ...named('d'), port: 13001 });
-    expect(directory.size).toBe(3);
+    expect(directory.who()).toHaveLength(3);
   });
 
   it('has one client of a name, compared as typed; also when it is full', () => {
@@ -47,7 +47,7 @@ describe('the peer directory', () => {
     expect(directory.down('10.0.0.1', 13000)).toMatchObject({ name: 'a' });
     expect(directory.down('10.0.0.1', 13000)).toBeUndefined();
     expect(directory.alive(40_001, '10.0.0.1', 13000)).toBe(false);
-    expect(directory.size).toBe(0);
+    expect(directory.who()).toEqual([]);
   });
 
   it('drops a client after two periods of silence, not a moment earlier', () => {
@@ -62,6 +62,18 @@ describe('the peer directory', () => {
     expect(directory.who().map(({ name }) => name)).toEqual(['a', 'b']);
     expect(directory.expired(50_000).map(({ name }) => name)).toEqual(['a', 'b']);
     expect(directory.nextTimeout()).toBeUndefined();
+  });
+
+  it('allots last the port of one that went without a word: it may listen there still', () => {
+    const directory = filled();
+    directory.alive(30_000, '10.0.0.1', 13001);
+    directory.expired(40_000);
+    directory.down('10.0.0.1', 13001);
+    const ports = ['d', 'e', 'f'].map((name) => directory.up(40_000, named(name)));
+    expect(ports).toMatchObject([{ port: 13001 }, { port: 13000 }, { port: 13002 }]);
+    expect(directory.up(40_000, named('g'))).toEqual({ refused: 'full' });
+    directory.down('10.0.0.1', 13000);
+    expect(directory.up(40_000, named('g'))).toMatchObject({ port: 13000 });
   });
 
   it('waits for good where the period is 0', () => {

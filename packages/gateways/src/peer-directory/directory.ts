@@ -23,29 +23,25 @@ export class PeerDirectory {
   readonly #settings: DirectorySettings;
   /** In the order they came. */
   readonly #places = new Map<number, { readonly client: DirectoryClient; heardAt: number }>();
+  /** Free ports of clients who went without a word, and may listen there still; longest gone first. */
+  readonly #deserted = new Set<number>();
 
   constructor(settings: DirectorySettings) {
     this.#settings = settings;
   }
 
-  get size(): number {
-    return this.#places.size;
-  }
-
-  /** @returns the client with its port: the smallest free one; or why there is no place. */
+  /** @returns the client with its port; or why there is no place. */
   up(
     now: number,
     { name, address, source }: Omit<DirectoryClient, 'port'>,
   ): DirectoryClient | { readonly refused: 'full' | 'taken' } {
     if (this.byName(name)) return { refused: 'taken' };
-    const { basePort, maxUsers } = this.#settings;
-    for (let port = basePort; port < basePort + maxUsers; port += 1) {
-      if (this.#places.has(port)) continue;
-      const client = { name, address, source, port };
-      this.#places.set(port, { client, heardAt: now });
-      return client;
-    }
-    return { refused: 'full' };
+    const port = this.#freePort();
+    if (port === undefined) return { refused: 'full' };
+    this.#deserted.delete(port);
+    const client = { name, address, source, port };
+    this.#places.set(port, { client, heardAt: now });
+    return client;
   }
 
   /** @returns the client that has left, if there was one of that port and from there. */
@@ -62,10 +58,12 @@ export class PeerDirectory {
     return place !== undefined;
   }
 
+  /** Names are compared as typed. */
   byName(name: string): DirectoryClient | undefined {
     return this.who().find((client) => client.name === name);
   }
 
+  /** All, in the order they came. */
   who(): DirectoryClient[] {
     return [...this.#places.values()].map(({ client }) => client);
   }
@@ -74,7 +72,10 @@ export class PeerDirectory {
   expired(now: number): DirectoryClient[] {
     const { aliveMs } = this.#settings;
     const silent = [...this.#places.values()].filter(({ heardAt }) => aliveMs > 0 && now >= heardAt + 2 * aliveMs);
-    for (const { client } of silent) this.#places.delete(client.port);
+    for (const { client } of silent) {
+      this.#places.delete(client.port);
+      this.#deserted.add(client.port);
+    }
     return silent.map(({ client }) => client);
   }
 
@@ -83,6 +84,15 @@ export class PeerDirectory {
     const { aliveMs } = this.#settings;
     if (aliveMs === 0 || this.#places.size === 0) return undefined;
     return Math.min(...[...this.#places.values()].map(({ heardAt }) => heardAt)) + 2 * aliveMs;
+  }
+
+  /** The smallest one where nobody can be listening; else that of whoever has been gone for the longest time. */
+  #freePort(): number | undefined {
+    const { basePort, maxUsers } = this.#settings;
+    for (let port = basePort; port < basePort + maxUsers; port += 1) {
+      if (!this.#places.has(port) && !this.#deserted.has(port)) return port;
+    }
+    return this.#deserted.values().next().value;
   }
 
   #place(source: string, port: number) {

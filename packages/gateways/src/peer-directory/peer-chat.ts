@@ -62,19 +62,13 @@ export class PeerChat {
   }
 
   /**
-   * The text as TEXT messages: safe for the terminal at the other end, cut between characters where it is longer than
-   * the client’s buffer. The size counts the bytes of the text; there is neither a newline nor a NUL behind it.
+   * The text as TEXT messages, one for each line that is not empty, so that no line can pass for one of the client's own;
+   * safe for the terminal at the other end, and cut between characters where it is longer than the client’s buffer. The
+   * size counts the bytes of the text; there is neither a newline nor a NUL behind it.
    */
   say(text: string): Uint8Array {
     this.#leave('talking', 'talking');
-    const bytes = encoder.encode(plainLines(text));
-    const messages: Uint8Array[] = [];
-    for (let start = 0; start < bytes.length;) {
-      const end = cutBetweenCharacters(bytes, start + pieceBytes);
-      messages.push(encodePeerMessage({ type: 'text', text: bytes.subarray(start, end) }));
-      start = end;
-    }
-    return joined(messages);
+    return joined(plainLines(text).split('\n').flatMap(textMessages));
   }
 
   /** END, where the other side does not know it yet. */
@@ -127,6 +121,17 @@ function readText(bytes: Uint8Array): string {
 
 function plainLines(text: string): string {
   return text.split(/\r?\n/).map(plainLine).join('\n');
+}
+
+function textMessages(line: string): Uint8Array[] {
+  const bytes = encoder.encode(line);
+  const messages: Uint8Array[] = [];
+  for (let start = 0; start < bytes.length;) {
+    const end = cutBetweenCharacters(bytes, start + pieceBytes);
+    messages.push(encodePeerMessage({ type: 'text', text: bytes.subarray(start, end) }));
+    start = end;
+  }
+  return messages;
 }
 
 /** The last place at or before `end` where no character of UTF-8 is cut. */

@@ -53,7 +53,9 @@ export class Calls {
 
   /** @throws ParleyError NO_CALLER */
   refuse(callee: OnlineUser, caller: string, why: 'BUSY' | 'DECLINED' | 'NO_PATH'): void {
-    this.#end(this.#ringingCall(callee, caller), callee.name).refuse(new ParleyError(why));
+    // A device learns by itself whether there is a path; this is about a client that the server calls.
+    const text = why === 'NO_PATH' ? 'the client of this user does not answer at its port' : undefined;
+    this.#end(this.#ringingCall(callee, caller), callee.name).refuse(new ParleyError(why, text));
   }
 
   /** Takes a call back, if there is one. */

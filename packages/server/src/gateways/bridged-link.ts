@@ -12,6 +12,19 @@ import type { Clock } from '../domain/index.js';
 /** What may be on its way to one peer; an honest device takes it in within a round trip. */
 const keptCharactersMax = 256 * 1024;
 
+/**
+ * What one line to a device holds; the next follows when the device has it. So those who were kept waiting by a room full
+ * of gateway users, 256 of them, do not get more at once than their connection may have waiting.
+ */
+const batchCharacters = 12 * 1024;
+
+/**
+ * What the old client may have waiting of one peer; then nothing more is taken, and the peer keeps it. In characters, a
+ * line counted as many as are written around it.
+ */
+const undeliveredMax = 16 * 1024;
+const lineCharacters = 64;
+
 /** Texts that one peer may owe receipts for; an honest device sends them within a round trip too. */
 const unconfirmedMax = 4_096;
 
@@ -24,6 +37,8 @@ export interface BridgedLinkParts {
   carry(batch: FrameBatch, resume: boolean): number | undefined;
   /** @param delivered to be called once the old client's system has the text */
   text(text: string, delivered: () => void): void;
+  /** The peer has confirmed a text of ours. */
+  confirmed(): void;
 }
 
 /**
@@ -36,11 +51,18 @@ export class BridgedLink {
   /** Our texts that the peer's receipt is missing for. */
   readonly #unconfirmed = new Set<string>();
   readonly #waiting = new Set<() => void>();
+  /** Of texts that the old client's system has not taken. */
+  #undelivered = 0;
   #isAttached = false;
   #isClosed = false;
 
   constructor(parts: BridgedLinkParts) {
     this.#parts = parts;
+  }
+
+  /** Texts of ours that the peer has not confirmed. */
+  get unconfirmed(): number {
+    return this.#unconfirmed.size;
   }
 
   /** Says to a peer who is behind a gateway too that this end is there; a device comes by itself. */
@@ -77,13 +99,23 @@ export class BridgedLink {
   }
 
   /**
-   * @returns how many of the peer's frames have come
-   * @throws ParleyError INVALID_PARAMS when they break the rules, and takes nothing more of them then
+   * @returns how many of the peer's frames have been taken; fewer than came, while the old client does not take them
+   * @throws ParleyError INVALID_PARAMS when they break the rules, and takes nothing more of them then; RATE_LIMITED while
+   * the peer does not take what was sent to it, receipts among it
    */
   receive(batch: FrameBatch, resume: boolean): number {
     try {
       if (resume) this.#stream.rewind();
-      for (const frame of this.#stream.accept(batch)) this.#take(Buffer.from(frame, 'base64'));
+      this.#stream.acknowledge(batch.received);
+      if (this.#stream.keptCharacters > 2 * keptCharactersMax) {
+        throw new ParleyError('RATE_LIMITED', 'take in first what was sent to you', { retryAfterMs: 1_000 });
+      }
+      const { first, frames, received } = batch;
+      for (const [index, frame] of frames.entries()) {
+        if (this.#undelivered > undeliveredMax) break;
+        const fresh = this.#stream.accept({ first: first + index, frames: [frame], received });
+        if (fresh.length > 0) this.#take(Buffer.from(frame, 'base64'));
+      }
     } catch (error) {
       if (!(error instanceof MalformedError)) throw error;
       throw new ParleyError('INVALID_PARAMS', `the frames break the rules: ${error.message}`, { cause: error });
@@ -94,8 +126,8 @@ export class BridgedLink {
       this.#isAttached = true;
       // Of two gateways the first word went to one that was not there yet.
       if (isNew) this.#carry(true);
-      this.#flush();
     }
+    this.#flush();
     return this.#stream.received;
   }
 
@@ -116,13 +148,16 @@ export class BridgedLink {
         if (!isTheirs) throw new MalformedError('it is of another sender or conversation');
         // A newer client says what this server does not know: without a receipt its user sees that it did not arrive.
         if (text === undefined) break;
+        const weight = text.length + lineCharacters * text.split('\n').length;
+        this.#undelivered += weight;
         this.#parts.text(text, () => {
+          this.#undelivered -= weight;
           this.#push(encodeReceiptFrame(id));
         });
         break;
       }
       case 'receipt':
-        this.#unconfirmed.delete(Buffer.from(frame.id).toString('hex'));
+        if (this.#unconfirmed.delete(Buffer.from(frame.id).toString('hex'))) this.#parts.confirmed();
         break;
       case undefined:
         break;
@@ -136,16 +171,18 @@ export class BridgedLink {
   }
 
   #flush(): void {
-    while (this.#isAttached && this.#stream.hasMore && !this.#isClosed) this.#carry(false);
+    // A peer behind a gateway has it at once; a device says later that it has.
+    while (this.#isAttached && !this.#isClosed && this.#stream.hasMore && !this.#stream.isAwaited) this.#carry(false);
   }
 
   #carry(resume: boolean): void {
     try {
-      const received = this.#parts.carry(this.#stream.nextBatch(), resume);
+      const received = this.#parts.carry(this.#stream.nextBatch(batchCharacters), resume);
       if (received !== undefined) this.#stream.acknowledge(received);
     } catch (error) {
-      if (!(error instanceof ParleyError)) throw error;
-      // The device is away, and says `resume` when it is back; or it is over, which the domain tells.
+      if (!(error instanceof ParleyError) && !(error instanceof MalformedError)) throw error;
+      // The device is away, and says `resume` when it is back; or the other end is a newer one that knows nothing of
+      // this one; or it is over, which the domain tells.
       this.#isAttached = false;
     }
   }

@@ -2,9 +2,11 @@ import { endsWithin } from '../bounded-wait.js';
 import type { Clock } from '../domain/index.js';
 import type { Log } from '../log.js';
 import { StartFailure } from '../start-failure.js';
+import { ConnectionPool } from './connection-pool.js';
 import { GatewayListener, type GatewaySocket, type GatewayUse } from './gateway-listener.js';
 import { messageMs } from './peer-deadline.js';
 import { talkQueueBytes } from './peer-talk.js';
+import type { StatusLog } from './status-log.js';
 
 /** Users who have a port, the first to come first: more are not listed, so that a directory costs a bounded number of sockets. */
 const bridgedUsersMax = 100;
@@ -20,8 +22,9 @@ const readyMs = 2_000;
 export interface BridgedPortsParts {
   readonly host: string;
   readonly firstPort: number;
-  /** Of connections to one port. */
-  readonly maxConnections: number;
+  /** For connections to all ports together. */
+  readonly places: number;
+  readonly statusLog: StatusLog;
   readonly clock: Clock;
   readonly log: Log;
   /** A client has connected to where we stand for a user. */
@@ -31,6 +34,7 @@ export interface BridgedPortsParts {
 /** The ports at which we stand for users who are no clients of the directory, one each. */
 export class BridgedPorts {
   readonly #parts: BridgedPortsParts;
+  readonly #pool: ConnectionPool;
   /** In the order they came. */
   readonly #waiting = new Set<string>();
   readonly #opening = new Map<string, Promise<void>>();
@@ -42,6 +46,7 @@ export class BridgedPorts {
 
   constructor(parts: BridgedPortsParts) {
     this.#parts = parts;
+    this.#pool = new ConnectionPool(parts.places);
   }
 
   came(user: string): void {
@@ -93,6 +98,8 @@ export class BridgedPorts {
         user,
         this.#listen(user).finally(() => {
           this.#opening.delete(user);
+          // Who was one too many may have a place now.
+          this.#fill();
         }),
       );
     }
@@ -100,14 +107,16 @@ export class BridgedPorts {
 
   /** Takes the next port that can be bound. Never rejects. */
   async #listen(user: string): Promise<void> {
-    const { host, firstPort, maxConnections, clock, log } = this.#parts;
+    const { host, firstPort, statusLog, clock, log } = this.#parts;
     for (let tries = 0; tries < portSpan && this.#waiting.has(user); tries += 1) {
       const port = firstPort + (this.#nextPort % portSpan);
       this.#nextPort += 1;
       if (port > highestPort) continue;
       const listener = new GatewayListener({
         name: 'peer directory',
-        maxConnections,
+        portFlag: '--peer-base-port',
+        pool: this.#pool,
+        statusLog,
         strangerMs: messageMs,
         sendQueueBytes: talkQueueBytes,
         clock,

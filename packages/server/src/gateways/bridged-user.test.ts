@@ -7,7 +7,9 @@ import {
   FrameStream,
   OutgoingChain,
   type EventParams,
+  rates,
 } from '@parley/protocol';
+import { NetworkRates } from '../dispatch/network-rates.js';
 import { FakeWorld, type Person } from '../domain/fake-world.fixture.js';
 import { silentLog } from '../log.js';
 import { BridgedUser, type BridgeEvents } from './bridged-user.js';
@@ -45,12 +47,12 @@ class OldUser {
       roomChanged: (room, state, who) => user.told.push(['room', room, state, who]),
       shutdown: () => user.told.push(['shutdown']),
     };
-    const { messenger, clock, random } = world;
+    const { messenger, clock } = world;
     const parts = {
       messenger,
       clock,
-      random,
       monotonicMs: () => clock.now(),
+      introductions: new NetworkRates(rates.introduce, () => clock.now()),
       log: silentLog,
       stopServer: () => undefined,
     };

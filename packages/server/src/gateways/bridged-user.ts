@@ -19,8 +19,8 @@ import type { GatewayParts } from './gateway-parts.js';
 /** Texts that wait for a call to be taken; then `say` waits. */
 const waitingTexts = 64;
 
-/** How long a text waits for a peer that takes nothing in; then the session is over. */
-const stuckMs = 35_000;
+/** How long a text, and all its sender says after it, waits for a peer that takes nothing in; then the session is over. */
+const stuckMs = 5_000;
 
 /** What a gateway hears of its user's standing with the others. */
 export interface BridgeEvents {
@@ -81,6 +81,7 @@ export class BridgedUser {
   readonly #parts: GatewayParts;
   readonly #events: BridgeEvents;
   readonly #talks = new Map<string, Session | Calling>();
+  readonly #settling = new Set<() => void>();
   #user: GatewayUser | undefined;
   #room: RoomStay | undefined;
   /** The room that is being entered, and what was told of it before we knew that we are in it. */
@@ -183,15 +184,38 @@ export class BridgedUser {
     void this.#call(peer, { state: 'calling', texts: [text] });
   }
 
+  /** What was said in calls and sessions and is not confirmed, by the user it was said to. */
+  unconfirmed(): { peer: string; count: number }[] {
+    return [...this.#talks]
+      .map(([peer, talk]) => ({ peer, count: talk.state === 'open' ? talk.link.unconfirmed : talk.texts.length }))
+      .filter(({ count }) => count > 0);
+  }
+
+  /** Waits until all that was said in calls and sessions is confirmed or has failed, at most `ms`. */
+  async settled(ms: number): Promise<void> {
+    let isLate = false;
+    const stopTimer = this.#parts.clock.after(ms, () => {
+      isLate = true;
+      this.#settle();
+    });
+    // The timer changes it, which the compiler does not see.
+    const isInTime = (): boolean => !isLate;
+    while (!this.#isGone && isInTime() && this.unconfirmed().length > 0) {
+      await new Promise<void>((resolve) => this.#settling.add(resolve));
+    }
+    stopTimer();
+  }
+
   /** Enters a room that there is; leaves the one before. @returns its members @throws ParleyError UNKNOWN_ROOM, ROOM_FULL */
   async enterRoom(name: string): Promise<string[]> {
     // What cannot be a name is no room's.
     if (!namePattern.test(name)) throw new ParleyError('UNKNOWN_ROOM');
+    // Entered again it would begin anew for all the others.
+    if (this.#room?.name === name) return this.#parts.messenger.rooms.members(name);
     const entering = { room: name, told: [] as (() => void)[] };
     this.#entering = entering;
     try {
       const { id, members } = await this.#parts.messenger.rooms.enter(this.#self, name);
-      if (this.#room?.id === id) return members;
       const before = this.#room;
       this.#room = { name, id, chain: newChain(), links: new Map() };
       for (const member of members) this.#meet(member);
@@ -236,6 +260,7 @@ export class BridgedUser {
     this.#parts.messenger.leaveGateway(this.#self);
     for (const link of this.#room?.links.values() ?? []) link.close();
     this.#room = undefined;
+    this.#settle();
   }
 
   // --- what the domain tells ----------------------------------------------------------------------------------------
@@ -319,6 +344,7 @@ export class BridgedUser {
       if (!(error instanceof ParleyError)) this.#parts.log.error({ err: error }, 'a call of a gateway failed');
       const code = error instanceof ParleyError ? error.code : 'INTERNAL';
       if (!this.#isGone) this.#events.refused(peer, code, calling.texts.length);
+      this.#settle();
     }
   }
 
@@ -357,6 +383,12 @@ export class BridgedUser {
     if (talk?.state !== 'open' || talk.id !== id) return;
     this.#talks.delete(peer);
     this.#events.closed(peer, reason, talk.link.close());
+    this.#settle();
+  }
+
+  #settle(): void {
+    for (const go of this.#settling) go();
+    this.#settling.clear();
   }
 
   // --- the room -----------------------------------------------------------------------------------------------------
@@ -396,6 +428,9 @@ export class BridgedUser {
       carry: (batch, resume) => this.#parts.messenger.carryFrames(this.#self, peer, id, batch, resume),
       text: (text, delivered) => {
         this.#events.text(peer, room, text, delivered);
+      },
+      confirmed: () => {
+        this.#settle();
       },
     });
   }

@@ -5,6 +5,8 @@ import { bindFailure, resolveHost } from '../listeners/bind.js';
 import { plainAddress } from '../listeners/control-connection.js';
 import type { HostAndPort } from '../listeners/host-and-port.js';
 import type { Log } from '../log.js';
+import type { ConnectionPool } from './connection-pool.js';
+import type { StatusLog } from './status-log.js';
 
 /** How long a client may take to read its last bytes before it is cut off. */
 const lingerMs = 3_000;
@@ -29,6 +31,8 @@ export interface GatewaySocket {
   destroy(): void;
   pause(): void;
   resume(): void;
+  /** Nobody is known to be there any more: a stranger again. */
+  unsettle(): void;
   /** Somebody is there, and makes room for nobody any more. @param silenceMs how long they may be silent; null: for ever */
   settle(silenceMs: number | null): void;
 }
@@ -36,6 +40,8 @@ export interface GatewaySocket {
 /** What a gateway does with one client. */
 export interface GatewayUse {
   received(bytes: Uint8Array): void;
+  /** It says no more, but may still read; to be ended by the gateway. Where this is missing, it is ended at once. */
+  ended?(): void;
   /** It is gone, for whatever reason; called once. */
   closed(): void;
 }
@@ -49,12 +55,15 @@ export interface GatewaySocketOptions {
   readonly sendQueueBytes: number;
   readonly clock: Clock;
   readonly log: Log;
+  readonly statusLog: StatusLog;
   accept(socket: GatewaySocket): GatewayUse;
 }
 
 export interface GatewayListenerOptions extends GatewaySocketOptions {
-  /** Of connections; of those that are not settled, the oldest makes room for a newcomer. */
-  readonly maxConnections: number;
+  /** The option of the program that chooses the port. */
+  readonly portFlag: string;
+  /** Who has a place; several listeners may share one. */
+  readonly pool: ConnectionPool;
 }
 
 /** How the sockets of gateways are opened, on either side: what was said before the end is answered. */
@@ -68,7 +77,7 @@ export const gatewayTcp = {
 /** The same for a connection that we have made, with the options of `gatewayTcp`, to an older client. */
 export function useConnected(socket: Socket, options: GatewaySocketOptions): void {
   const nothing = (): void => undefined;
-  new Client(socket, options, { settled: nothing, gone: nothing }).start();
+  new Client(socket, options, { settled: nothing, unsettled: nothing, ending: nothing, gone: nothing }).start();
 }
 
 /** Accepts the TCP clients of one gateway: never too many, none that is silent for ever, none that does not read. */
@@ -76,8 +85,6 @@ export class GatewayListener {
   readonly #options: GatewayListenerOptions;
   readonly #server: Server;
   readonly #clients = new Set<Client>();
-  /** In the order they came. */
-  readonly #strangers = new Set<Client>();
   #closed: Promise<unknown> = Promise.resolve();
 
   constructor(options: GatewayListenerOptions) {
@@ -89,12 +96,13 @@ export class GatewayListener {
 
   /** @param port 0 picks a free one @throws StartFailure PORT_IN_USE, ADDRESS_UNUSABLE */
   async listen(host: string, port: number): Promise<HostAndPort> {
-    const address = await resolveHost(host);
+    const flags = { host: '--gateway-host', port: this.#options.portFlag };
+    const address = await resolveHost(host, flags);
     try {
       this.#server.listen({ host: address, port });
       await once(this.#server, 'listening');
     } catch (cause) {
-      throw bindFailure(address, port, cause);
+      throw bindFailure(address, port, cause, flags);
     }
     this.#server.on('error', (error: NodeJS.ErrnoException) => {
       this.#options.log.warn({ code: error.code }, `${this.#options.name}: a client could not be accepted`);
@@ -103,11 +111,12 @@ export class GatewayListener {
     return { host: bound.address, port: bound.port };
   }
 
-  /** Accepts nobody any more; those who are there stay. Settles when the last of them has gone. */
+  /** Accepts nobody any more; those who are settled stay. Settles when the last of them has gone. */
   stopAccepting(): Promise<unknown> {
     if (this.#server.listening) {
       this.#closed = once(this.#server, 'close');
       this.#server.close();
+      for (const client of [...this.#clients]) if (!client.isSettled) client.end();
     }
     return this.#closed;
   }
@@ -120,25 +129,38 @@ export class GatewayListener {
   }
 
   #accept(socket: Socket): void {
-    if (this.#clients.size >= this.#options.maxConnections) {
-      const [oldest] = this.#strangers;
-      if (!oldest) {
-        socket.destroy();
-        return;
-      }
-      oldest.destroy();
+    const { pool } = this.#options;
+    if (!pool.makeRoom()) {
+      socket.destroy();
+      return;
     }
     const client = new Client(socket, this.#options, {
-      settled: () => this.#strangers.delete(client),
+      settled: () => {
+        pool.settle(client);
+      },
+      unsettled: () => {
+        pool.unsettle(client);
+      },
+      ending: () => {
+        pool.end(client);
+      },
       gone: () => {
         this.#clients.delete(client);
-        this.#strangers.delete(client);
+        pool.remove(client);
       },
     });
     this.#clients.add(client);
-    this.#strangers.add(client);
+    pool.add(client);
     client.start();
   }
+}
+
+interface ClientListener {
+  settled(): void;
+  unsettled(): void;
+  /** Only what is queued still goes out. */
+  ending(): void;
+  gone(): void;
 }
 
 class Client implements GatewaySocket {
@@ -147,23 +169,26 @@ class Client implements GatewaySocket {
   readonly localAddress: string;
   readonly #socket: Socket;
   readonly #options: GatewaySocketOptions;
-  readonly #settled: () => void;
-  readonly #gone: () => void;
+  readonly #listener: ClientListener;
   #use: GatewayUse | undefined;
+  #isSettled = false;
   #isEnding = false;
   #isGone = false;
   #silenceMs: number | null;
   #stopTimer: () => void = () => undefined;
 
-  constructor(socket: Socket, options: GatewaySocketOptions, on: { settled: () => void; gone: () => void }) {
+  constructor(socket: Socket, options: GatewaySocketOptions, listener: ClientListener) {
     this.#socket = socket;
     this.#options = options;
-    this.#settled = on.settled;
-    this.#gone = on.gone;
+    this.#listener = listener;
     this.address = plainAddress(socket.remoteAddress ?? '');
     this.port = socket.remotePort ?? 0;
     this.localAddress = plainAddress(socket.localAddress ?? '');
     this.#silenceMs = options.strangerMs;
+  }
+
+  get isSettled(): boolean {
+    return this.#isSettled;
   }
 
   start(): void {
@@ -172,7 +197,8 @@ class Client implements GatewaySocket {
     });
     // A paused socket comes to its end only when it goes on: whatever was said before has been answered by then.
     this.#socket.on('end', () => {
-      this.end();
+      if (this.#use?.ended && !this.#isEnding) this.#use.ended();
+      else this.end();
     });
     this.#socket.on('error', (error: NodeJS.ErrnoException) => {
       this.#options.log.debug({ code: error.code }, `${this.#options.name}: a connection broke`);
@@ -190,19 +216,26 @@ class Client implements GatewaySocket {
       this.#socket.cork();
       process.nextTick(() => {
         this.#socket.uncork();
+        this.#judgeQueue();
       });
     }
     this.#socket.write(bytes, (error) => {
       if (!error) written?.();
     });
-    if (this.#socket.writableLength <= this.#options.sendQueueBytes) return;
-    this.#options.log.warn({ address: this.address }, `${this.#options.name}: a client that does not read was dropped`);
+  }
+
+  /** Once the system has taken what it can: what is left over waits because the client does not read. */
+  #judgeQueue(): void {
+    if (this.#isGone || this.#socket.writableLength <= this.#options.sendQueueBytes) return;
+    const { name, statusLog } = this.#options;
+    statusLog.write('warn', `${name}: a client that does not read was dropped`, { address: this.address });
     this.destroy();
   }
 
   end(): void {
     if (this.#isEnding || this.#isGone) return;
     this.#isEnding = true;
+    this.#listener.ending();
     this.#stopTimer();
     // What still comes is read and thrown away, or the client's system would drop what it has not read yet.
     this.#socket.resume();
@@ -225,8 +258,18 @@ class Client implements GatewaySocket {
     this.#socket.resume();
   }
 
+  unsettle(): void {
+    if (this.#isEnding || this.#isGone) return;
+    this.#isSettled = false;
+    this.#listener.unsettled();
+    this.#silenceMs = this.#options.strangerMs;
+    this.#watchSilence();
+  }
+
   settle(silenceMs: number | null): void {
-    this.#settled();
+    if (this.#isEnding || this.#isGone) return;
+    this.#isSettled = true;
+    this.#listener.settled();
     this.#silenceMs = silenceMs;
     this.#watchSilence();
   }
@@ -253,7 +296,7 @@ class Client implements GatewaySocket {
     if (this.#isGone) return;
     this.#isGone = true;
     this.#stopTimer();
-    this.#gone();
+    this.#listener.gone();
     this.#use?.closed();
   }
 }

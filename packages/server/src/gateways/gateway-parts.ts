@@ -1,4 +1,5 @@
-import type { Clock, Messenger, RandomSource } from '../domain/index.js';
+import type { NetworkRates } from '../dispatch/network-rates.js';
+import type { Clock, Messenger } from '../domain/index.js';
 import type { Log } from '../log.js';
 
 /** A telnet text service. */
@@ -35,7 +36,11 @@ export interface GatewayParts {
   readonly clock: Clock;
   /** Milliseconds of a clock that does not jump. */
   readonly monotonicMs: () => number;
-  readonly random: RandomSource;
+  /**
+   * What makes others receive something goes no faster than from a client of our own; but the clients of a network count
+   * together, for here one may come anew as often as one likes.
+   */
+  readonly introductions: NetworkRates;
   readonly log: Log;
   /** Ends the whole server. */
   readonly stopServer: () => void;

@@ -2,8 +2,9 @@ import type { Clock } from '../domain/index.js';
 import type { GatewaySocket } from './gateway-listener.js';
 import type { LineWorld } from './line-gateway-world.js';
 
-/** From so much unread on, those whose lines caused it wait; and go on from so little. In characters. */
+/** From so much unread on, those who write on wait, each after a share of its own; and go on from so little. In characters. */
 const highUnread = 16 * 1024;
+const ownShare = 8 * 1024;
 const lowUnread = 4 * 1024;
 
 /** A client that others wait for reads on within this time, or is dropped. */
@@ -18,11 +19,15 @@ export class LineGatewayClient {
   readonly socket: GatewaySocket;
   readonly world: LineWorld;
   isGone = false;
+  /** Its next turn comes. */
+  isGoingOn = false;
   readonly #clock: Clock;
   readonly #goOn: (client: LineGatewayClient) => void;
   /** To be told that what was written last has been taken. */
   #delivered: (() => void)[] = [];
   #unread = 0;
+  /** What each has written since so much is unread: who says a word is not held up because others say too much. */
+  readonly #shares = new Map<LineGatewayClient, number>();
   /** Those who wait for this one to read. */
   readonly #held = new Set<LineGatewayClient>();
   /** How many this one waits for. */
@@ -61,9 +66,14 @@ export class LineGatewayClient {
     this.socket.write(data, () => {
       for (const tell of delivered) tell();
       this.#unread -= length;
-      if (this.#unread <= lowUnread) this.#release();
+      if (this.#unread > lowUnread) return;
+      this.#shares.clear();
+      this.#release();
     });
-    if (source && this.#unread > highUnread && !this.isGone) this.#hold(source);
+    if (!source || this.#unread <= highUnread || this.isGone) return;
+    const share = (this.#shares.get(source) ?? 0) + length;
+    this.#shares.set(source, share);
+    if (share > ownShare) this.#hold(source);
   }
 
   /** Whether more is to be read from it. */
@@ -77,6 +87,7 @@ export class LineGatewayClient {
   gone(): void {
     this.isGone = true;
     this.#delivered = [];
+    this.#shares.clear();
     this.#release();
   }
 

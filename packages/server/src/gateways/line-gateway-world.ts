@@ -1,4 +1,4 @@
-import { limits, ParleyError, rates, type ErrorCode } from '@parley/protocol';
+import { limits, ParleyError, type ErrorCode } from '@parley/protocol';
 import type { LineAnswer, LineAsk, LineNews, Refusal } from '@parley/gateways';
 import { TokenBucket } from '../dispatch/token-bucket.js';
 import { BridgedUser, type BridgeEvents } from './bridged-user.js';
@@ -9,6 +9,12 @@ import { sharedName } from './shared-name.js';
 /** What a telnet user may learn of, and meet, at once. */
 const maxOthers = limits.pageNames;
 
+/** Names that one connection may try: each is looked up among the accounts. */
+const joinRate = { burst: 20, perSecond: 2 };
+
+/** How long a user who goes waits for what was said to arrive. */
+const settleMs = 3_000;
+
 /** What the line users have in common: how they typed the names that others know them by. */
 export type TypedNames = Map<string, string>;
 
@@ -18,8 +24,7 @@ export class LineWorld {
   readonly #typedNames: TypedNames;
   readonly #socket: GatewaySocket;
   readonly #tell: (news: LineNews, delivered?: () => void) => void;
-  /** What makes others receive something goes no faster than for a client of our own; here it waits instead. */
-  readonly #introductions: TokenBucket;
+  readonly #joins: TokenBucket;
   #joined: Promise<BridgedUser> | undefined;
   #user: BridgedUser | undefined;
   #isGone = false;
@@ -35,7 +40,7 @@ export class LineWorld {
     this.#typedNames = typedNames;
     this.#socket = socket;
     this.#tell = tell;
-    this.#introductions = new TokenBucket(rates.introduce, parts.monotonicMs());
+    this.#joins = new TokenBucket(joinRate, parts.monotonicMs());
   }
 
   /** Never rejects. */
@@ -65,18 +70,21 @@ export class LineWorld {
       case 'list':
         return { type: 'names', names: this.#others() };
       case 'say':
-        if (!this.#self.isInSession(ask.to)) await this.#mayIntroduce();
+        await this.#mayCall(ask.to);
         await this.#self.say(ask.to, ask.text);
         return { type: 'done' };
       case 'broadcast':
         await this.#broadcast(ask.text);
         return { type: 'done' };
       case 'room':
-        await this.#mayIntroduce();
+        await this.#turn(() => this.#parts.introductions.take(this.#socket.address));
         await this.#self.enterRoom(ask.name);
         return { type: 'done' };
       case 'sayInRoom':
         this.#self.sayInRoom(ask.text);
+        return { type: 'done' };
+      case 'settle':
+        await this.#settle();
         return { type: 'done' };
       case 'leaveRoom':
         await this.#self.leaveRoom();
@@ -90,13 +98,11 @@ export class LineWorld {
   }
 
   async #join(typed: string): Promise<void> {
-    await this.#mayIntroduce();
+    await this.#turn(() => this.#joins.take(this.#parts.monotonicMs()));
+    const name = sharedName(typed);
+    if (name === undefined) throw new ParleyError('NAME_INVALID');
     const { address, port } = this.#socket;
-    this.#joined = BridgedUser.join(
-      this.#parts,
-      { name: sharedName(typed), door: 'line', address, port },
-      this.#events(),
-    );
+    this.#joined = BridgedUser.join(this.#parts, { name, door: 'line', address, port }, this.#events());
     const user = await this.#joined;
     this.#user = user;
     if (this.#hasLeft()) {
@@ -123,16 +129,30 @@ export class LineWorld {
     }
   }
 
-  /** @throws ParleyError ABORTED when the client is gone meanwhile */
-  async #mayIntroduce(): Promise<void> {
+  /** Who is called gets something on the screen; others who cannot be reached, or are in a session, do not. */
+  async #mayCall(peer: string): Promise<void> {
+    const { introductions, messenger } = this.#parts;
+    if (this.#self.isInSession(peer) || !messenger.isOnline(peer)) return;
+    await this.#turn(() => introductions.take(this.#socket.address));
+  }
+
+  /** Waits until `take` says 0. @throws ParleyError ABORTED when the client is gone meanwhile */
+  async #turn(take: () => number): Promise<void> {
     for (;;) {
-      const waitMs = this.#introductions.take(this.#parts.monotonicMs());
+      const waitMs = take();
       if (this.#hasLeft()) throw new ParleyError('ABORTED');
       if (waitMs === 0) return;
       await new Promise<void>((resolve) => {
         this.#parts.clock.after(waitMs, resolve);
       });
     }
+  }
+
+  async #settle(): Promise<void> {
+    await this.#self.settled(settleMs);
+    if (this.#hasLeft()) return;
+    for (const { peer, count } of this.#self.unconfirmed())
+      this.#tell({ type: 'lost', peer: this.#typed(peer), count });
   }
 
   #others(): string[] {
@@ -148,7 +168,7 @@ export class LineWorld {
 
   async #broadcast(text: string): Promise<void> {
     for (const name of this.#others()) {
-      if (!this.#self.isInSession(name)) await this.#mayIntroduce();
+      await this.#mayCall(name);
       await this.#self.say(name, text).catch((error: unknown) => {
         // One who went meanwhile does not keep the others from hearing it.
         if (!(error instanceof ParleyError)) throw error;

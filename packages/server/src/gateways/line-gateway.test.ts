@@ -9,7 +9,9 @@ import {
   OutgoingChain,
   type EventParams,
   type PeerFrame,
+  rates,
 } from '@parley/protocol';
+import { NetworkRates } from '../dispatch/network-rates.js';
 import { FakeWorld, type Person } from '../domain/fake-world.fixture.js';
 import { createLog } from '../log.js';
 import { LineGateway } from './line-gateway.js';
@@ -73,7 +75,7 @@ let logged: string[];
 let clients: Telnet[];
 
 async function start(settings: { maxUsers?: number; broadcastAll?: boolean } = {}): Promise<void> {
-  const { messenger, clock, random } = world;
+  const { messenger, clock } = world;
   const lines = {
     write: (line: string): void => {
       const { msg } = JSON.parse(line) as { msg: string };
@@ -81,7 +83,14 @@ async function start(settings: { maxUsers?: number; broadcastAll?: boolean } = {
     },
   };
   const log = createLog('info', lines);
-  const parts = { messenger, clock, random, monotonicMs: () => clock.now(), log, stopServer: () => undefined };
+  const parts = {
+    messenger,
+    clock,
+    monotonicMs: () => clock.now(),
+    introductions: new NetworkRates(rates.introduce, () => clock.now()),
+    log,
+    stopServer: () => undefined,
+  };
   gateway = new LineGateway(parts, { port: 0, maxUsers: 10, broadcastAll: false, ...settings });
   ({ port } = await gateway.listen('127.0.0.1'));
 }
@@ -309,14 +318,13 @@ describe('a line user and a native one', () => {
     const rung = (): number => people.filter((person) => told(person, 'session.incoming').length > 0).length;
     mat.send(...names.map((name) => `MESG ${name} x`), 'MESG mat0299 done');
     let count = 0;
-    // The JOIN was the first of a hundred.
-    await until(() => (count += rung()) >= 99);
+    await until(() => (count += rung()) >= 100);
     for (let n = 0; n < 20; n += 1) await new Promise((resolve) => setImmediate(resolve));
-    expect(count + rung()).toBe(99);
+    expect(count + rung()).toBe(100);
     while (count < 120) {
       await until(() => world.clock.pendingTimers > count);
       world.clock.advance(100);
-      await until(() => (count += rung()) > 99);
+      await until(() => (count += rung()) > 100);
       await new Promise((resolve) => setImmediate(resolve));
     }
     expect(await mat.line()).toBe('FROM mat0299: done');

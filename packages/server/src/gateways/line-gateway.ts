@@ -1,9 +1,11 @@
 import { LineService, type LineAsk, type LineNews, type LineOutput } from '@parley/gateways';
 import type { HostAndPort } from '../listeners/host-and-port.js';
+import { ConnectionPool } from './connection-pool.js';
 import { GatewayListener, type GatewaySocket, type GatewayUse } from './gateway-listener.js';
 import type { GatewayParts, LineSettings } from './gateway-parts.js';
 import { LineGatewayClient } from './line-gateway-client.js';
 import { LineWorld, type TypedNames } from './line-gateway-world.js';
+import { StatusLog } from './status-log.js';
 
 /** Connections beyond the registered users: of those who have not joined yet. */
 const spareConnections = 256;
@@ -17,6 +19,7 @@ const sendQueueBytes = 256 * 1024;
 /** The line service on a TCP port: its clients are users like others, and telnet is all they need. */
 export class LineGateway {
   readonly #parts: GatewayParts;
+  readonly #statusLog: StatusLog;
   readonly #port: number;
   readonly #service: LineService;
   readonly #listener: GatewayListener;
@@ -26,11 +29,14 @@ export class LineGateway {
 
   constructor(parts: GatewayParts, { port, maxUsers, broadcastAll }: LineSettings) {
     this.#parts = parts;
+    this.#statusLog = new StatusLog(parts.log, parts.monotonicMs);
     this.#port = port;
     this.#service = new LineService({ maxUsers, broadcastAll, logsMessages: parts.log.isLevelEnabled('debug') });
     this.#listener = new GatewayListener({
       name: 'line service',
-      maxConnections: maxUsers + spareConnections,
+      portFlag: '--line-port',
+      pool: new ConnectionPool(maxUsers + spareConnections),
+      statusLog: this.#statusLog,
       strangerMs,
       sendQueueBytes,
       clock: parts.clock,
@@ -51,8 +57,8 @@ export class LineGateway {
   }
 
   #accept(socket: GatewaySocket): GatewayUse {
-    const { clock, monotonicMs } = this.#parts;
-    const fd = this.#service.connected(monotonicMs());
+    const { clock } = this.#parts;
+    const fd = this.#service.connected();
     const world = new LineWorld(this.#parts, this.#typedNames, socket, (news, delivered) => {
       this.#tell(client, news, delivered);
     });
@@ -66,7 +72,12 @@ export class LineGateway {
     this.#act(undefined);
     return {
       received: (bytes) => {
-        this.#service.receive(fd, bytes, monotonicMs());
+        this.#service.receive(fd, bytes);
+        this.#act(client);
+        this.#goOn(client);
+      },
+      ended: () => {
+        this.#service.ended(fd);
         this.#act(client);
         this.#goOn(client);
       },
@@ -81,7 +92,7 @@ export class LineGateway {
     if (this.#clients.get(client.fd) === client) {
       this.#clients.delete(client.fd);
       client.world.leave('dropped');
-      this.#service.disconnected(client.fd, this.#parts.monotonicMs());
+      this.#service.disconnected(client.fd);
     }
     client.gone();
     this.#act(undefined);
@@ -90,16 +101,28 @@ export class LineGateway {
   #tell(client: LineGatewayClient, news: LineNews, delivered?: () => void): void {
     if (client.isGone) return;
     if (delivered) client.whenWritten(delivered);
-    this.#service.tell(client.fd, news, this.#parts.monotonicMs());
+    this.#service.tell(client.fd, news);
     this.#act(undefined);
   }
 
-  /** Takes the next turns of a client that has said more than one turn allows, and reads on when it need not wait. */
+  /**
+   * Takes the next turn of a client that has said more than one turn allows, once others have had theirs, and reads on
+   * when there is nothing to wait for.
+   */
   #goOn(client: LineGatewayClient): void {
-    while (!client.isGone && !client.mustWait && this.#service.goOn(client.fd, this.#parts.monotonicMs())) {
+    if (client.isGone || client.isGoingOn) return;
+    const mustWait = client.mustWait || this.#service.isWaiting(client.fd);
+    const hasMore = this.#service.hasMore(client.fd);
+    client.setPaused(mustWait || hasMore);
+    if (mustWait || !hasMore) return;
+    client.isGoingOn = true;
+    setImmediate(() => {
+      client.isGoingOn = false;
+      if (client.isGone || client.mustWait) return;
+      this.#service.goOn(client.fd);
       this.#act(client);
-    }
-    if (!client.isGone) client.setPaused(client.mustWait || this.#service.isWaiting(client.fd));
+      this.#goOn(client);
+    });
   }
 
   /**
@@ -121,7 +144,7 @@ export class LineGateway {
 
   #do(output: LineOutput, source: LineGatewayClient | undefined): void {
     if (output.type === 'log') {
-      this.#parts.log[output.level](output.line);
+      this.#statusLog.write(output.level, output.line);
       return;
     }
     const client = this.#clients.get(output.fd);
@@ -155,7 +178,7 @@ export class LineGateway {
   async #answer(client: LineGatewayClient, ask: LineAsk): Promise<void> {
     const answer = await client.world.answer(ask);
     if (client.isGone) return;
-    this.#service.answer(client.fd, ask, answer, this.#parts.monotonicMs());
+    this.#service.answer(client.fd, ask, answer);
     this.#act(client);
     this.#goOn(client);
   }

@@ -78,7 +78,10 @@ let port: number;
 let clients: OldClient[];
 
 async function start(maxUsers = 100): Promise<void> {
-  gateway = new PairGateway({ clock, log: createLog('info', { write: addToLog }) }, { port: 0, maxUsers });
+  gateway = new PairGateway(
+    { clock, monotonicMs: () => clock.now(), log: createLog('info', { write: addToLog }) },
+    { port: 0, maxUsers },
+  );
   ({ port } = await gateway.listen('127.0.0.1'));
 }
 

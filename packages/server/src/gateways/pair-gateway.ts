@@ -1,8 +1,10 @@
 import { PairChat, type PairClient, type PairOutput } from '@parley/gateways';
 import type { HostAndPort } from '../listeners/host-and-port.js';
 import type { Log } from '../log.js';
+import { ConnectionPool } from './connection-pool.js';
 import { GatewayListener, type GatewaySocket, type GatewayUse } from './gateway-listener.js';
 import type { GatewayParts, PairSettings } from './gateway-parts.js';
+import { StatusLog } from './status-log.js';
 
 /** A pair between whom no line has passed may be silent so long. */
 const unspokenMs = 5 * 60_000;
@@ -20,14 +22,22 @@ export class PairGateway {
   readonly #listener: GatewayListener;
   readonly #port: number;
   readonly #log: Log;
+  readonly #statusLog: StatusLog;
   #lastId = 0;
+  #isGoingOn = false;
 
-  constructor({ clock, log }: Pick<GatewayParts, 'clock' | 'log'>, { port, maxUsers }: PairSettings) {
+  constructor(
+    { clock, monotonicMs, log }: Pick<GatewayParts, 'clock' | 'monotonicMs' | 'log'>,
+    { port, maxUsers }: PairSettings,
+  ) {
     this.#port = port;
     this.#log = log;
+    this.#statusLog = new StatusLog(log, monotonicMs);
     this.#listener = new GatewayListener({
       name: 'pair chat',
-      maxConnections: maxUsers,
+      portFlag: '--pair-port',
+      pool: new ConnectionPool(maxUsers),
+      statusLog: this.#statusLog,
       strangerMs: unspokenMs,
       sendQueueBytes,
       clock,
@@ -43,12 +53,13 @@ export class PairGateway {
 
   /** Says good-bye to everyone; settles when the last one is gone. */
   async stop(): Promise<void> {
-    this.closeAll();
+    if (this.#chat.count > 0) this.closeAll();
     await this.#listener.close();
   }
 
   /** Says good-bye to everyone and goes on: who comes after is the first of a new pair. */
   closeAll(): void {
+    this.#log.info(`SERVEUR WILL CLOSE NOW : ** ${String(this.#chat.count)} **`);
     this.#chat.closeAll();
     this.#act();
   }
@@ -85,6 +96,13 @@ export class PairGateway {
   /** A socket that is dropped meanwhile comes back in here: the rest is done there, in the same order. */
   #act(): void {
     for (let output = this.#chat.pollOutput(); output; output = this.#chat.pollOutput()) this.#do(output);
+    if (!this.#chat.hasMore || this.#isGoingOn) return;
+    this.#isGoingOn = true;
+    setImmediate(() => {
+      this.#isGoingOn = false;
+      this.#chat.goOn();
+      this.#act();
+    });
   }
 
   #do(output: PairOutput): void {
@@ -115,7 +133,7 @@ export class PairGateway {
         this.#sockets.get(output.second)?.settle(talkingMs);
         break;
       case 'log':
-        this.#log.info(output.line);
+        this.#statusLog.write('info', output.line);
     }
   }
 }

@@ -2,6 +2,7 @@ import { connect } from 'node:net';
 import type { Clock } from '../domain/index.js';
 import type { Log } from '../log.js';
 import { gatewayTcp, useConnected } from './gateway-listener.js';
+import type { StatusLog } from './status-log.js';
 import { talkQueueBytes, type PeerTalk } from './peer-talk.js';
 
 /** How long a client may take to accept a connection. */
@@ -15,13 +16,14 @@ export interface PeerCallOptions {
   readonly talk: PeerTalk;
   readonly clock: Clock;
   readonly log: Log;
+  readonly statusLog: StatusLog;
 }
 
 /**
  * Dials a client and calls it with CONN; the talk hears what comes of it.
  * @returns whether the client could be reached; true also when the talk was ended meanwhile
  */
-export function callClient({ host, port, caller, talk, clock, log }: PeerCallOptions): Promise<boolean> {
+export function callClient({ host, port, caller, talk, clock, log, statusLog }: PeerCallOptions): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ host, port, ...gatewayTcp });
     // A call that nobody waits for any more keeps no process alive.
@@ -45,6 +47,7 @@ export function callClient({ host, port, caller, talk, clock, log }: PeerCallOpt
         sendQueueBytes: talkQueueBytes,
         clock,
         log,
+        statusLog,
         accept: (connected) => {
           if (!talk.isOver) return talk.call(connected, caller);
           connected.destroy();

@@ -11,6 +11,8 @@ export interface ExchangeParts {
   readonly clock: Clock;
   readonly log: Log;
   answer(message: PeerMessage): Promise<ExchangeAnswer>;
+  /** The connection is gone. */
+  closed(): void;
 }
 
 /** A connection of a client with the directory, for one exchange or for many; each is answered before the next is read. */
@@ -48,11 +50,16 @@ export class PeerExchange implements GatewayUse {
   closed(): void {
     this.#isOver = true;
     this.#deadline.met();
+    this.#parts.closed();
   }
 
   async #take(bytes: Uint8Array): Promise<void> {
+    let isFirst = true;
     for (const decoded of this.#decoder.push(bytes)) {
       this.#deadline.met();
+      // Others have their turn between two messages of one client.
+      if (!isFirst) await new Promise((resolve) => setImmediate(resolve));
+      isFirst = false;
       if ('problem' in decoded) {
         this.#end(decoded.problem);
         return;

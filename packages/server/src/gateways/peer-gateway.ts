@@ -4,18 +4,20 @@ import { ParleyError } from '@parley/protocol';
 import type { HostAndPort } from '../listeners/host-and-port.js';
 import { StartFailure } from '../start-failure.js';
 import { BridgedPorts, highestPort } from './bridged-ports.js';
+import { ConnectionPool } from './connection-pool.js';
 import { GatewayListener, type GatewaySocket, type GatewayUse } from './gateway-listener.js';
 import type { GatewayParts, PeerSettings } from './gateway-parts.js';
 import { messageMs } from './peer-deadline.js';
 import { PeerExchange, type ExchangeAnswer } from './peer-exchange.js';
 import { PeerMember } from './peer-member.js';
 import { PeerTalk } from './peer-talk.js';
+import { StatusLog } from './status-log.js';
 
 /** Connections beyond those that the clients may keep open: their exchanges, and strangers. */
 const spareConnections = 256;
 
-/** At the port of each bridged user: strangers, beside a call of every client. */
-const spareCalls = 8;
+/** At the ports of all bridged users together: beside calls of the clients, strangers and calls that are just ending. */
+const spareCalls = 128;
 
 /** A connection that a client keeps open may be silent so long. */
 const keptOpenMs = 600_000;
@@ -35,10 +37,13 @@ const no: readonly PeerMessage[] = [{ type: 'nack' }];
 export class PeerGateway {
   readonly #parts: GatewayParts;
   readonly #settings: PeerSettings;
+  readonly #statusLog: StatusLog;
   readonly #directory: PeerDirectory;
   readonly #listener: GatewayListener;
   /** By port; one whose name is being looked at has a place in the directory, but is not here yet. */
   readonly #members = new Map<number, PeerMember>();
+  /** The connection that a client keeps open, one for each: others are for one exchange, or a stranger's. */
+  readonly #kept = new Map<GatewaySocket, PeerMember>();
   #ports: BridgedPorts | undefined;
   #unwatch: () => void = () => undefined;
   #stopReaper: () => void = () => undefined;
@@ -48,16 +53,25 @@ export class PeerGateway {
   constructor(parts: GatewayParts, settings: PeerSettings) {
     this.#parts = parts;
     this.#settings = settings;
+    this.#statusLog = new StatusLog(parts.log, parts.monotonicMs);
     this.#directory = new PeerDirectory(settings);
     const { clock, log } = parts;
     this.#listener = new GatewayListener({
       name: 'peer directory',
-      maxConnections: settings.maxUsers + spareConnections,
+      portFlag: '--peer-port',
+      pool: new ConnectionPool(settings.maxUsers + spareConnections),
+      statusLog: this.#statusLog,
       strangerMs: messageMs,
       sendQueueBytes: answerQueueBytes,
       clock,
       log,
-      accept: (socket) => new PeerExchange(socket, { clock, log, answer: (message) => this.#answer(socket, message) }),
+      accept: (socket) =>
+        new PeerExchange(socket, {
+          clock,
+          log,
+          answer: (message) => this.#answer(socket, message),
+          closed: () => this.#kept.delete(socket),
+        }),
     });
   }
 
@@ -66,14 +80,16 @@ export class PeerGateway {
     const { basePort, maxUsers } = this.#settings;
     if (basePort + maxUsers - 1 > highestPort) {
       const wanted = `${String(maxUsers)} clients of the peer directory from port ${String(basePort)} on`;
-      throw new StartFailure('ADDRESS_UNUSABLE', `there are not enough ports for ${wanted}`);
+      const flags = { host: '--gateway-host', port: '--peer-base-port' };
+      throw new StartFailure('ADDRESS_UNUSABLE', `there are not enough ports for ${wanted}`, { flags });
     }
     const bound = await this.#listener.listen(host, this.#settings.port);
     const { clock, log, messenger } = this.#parts;
     const ports = new BridgedPorts({
       host: bound.host,
       firstPort: basePort + maxUsers,
-      maxConnections: maxUsers + spareCalls,
+      places: maxUsers + spareCalls,
+      statusLog: this.#statusLog,
       clock,
       log,
       accept: (socket, user) => this.#acceptCall(socket, user),
@@ -114,7 +130,7 @@ export class PeerGateway {
         return nothing;
       case 'alive':
         if (!this.#directory.alive(this.#parts.monotonicMs(), socket.address, message.port)) return no;
-        socket.settle(keptOpenMs);
+        this.#keep(socket, this.#members.get(message.port));
         this.#scheduleReaper();
         return [{ type: 'ack', port: message.port }];
       case 'who':
@@ -146,7 +162,10 @@ export class PeerGateway {
     const { port } = client;
     let member: PeerMember;
     try {
-      member = await PeerMember.join(this.#parts, client, socket.port, (user) => this.#portOf(user));
+      member = await PeerMember.join(this.#parts, client, socket.port, {
+        statusLog: this.#statusLog,
+        portOf: (user) => this.#ports?.portOf(user) ?? Promise.resolve(undefined),
+      });
     } catch (error) {
       if (this.#directory.byName(name) === client) this.#directory.down(source, port);
       if (error instanceof ParleyError) return no;
@@ -159,8 +178,8 @@ export class PeerGateway {
     }
     this.#members.set(port, member);
     this.#scheduleReaper();
-    socket.settle(keptOpenMs);
-    this.#parts.log.debug({ name, user: member.name, port }, 'peer directory: a client is up');
+    this.#keep(socket, member);
+    this.#statusLog.write('info', 'peer directory: a client is up', { name, user: member.name, port });
     return [{ type: 'ack', port }];
   }
 
@@ -208,13 +227,24 @@ export class PeerGateway {
     return true;
   }
 
+  #keep(socket: GatewaySocket, member: PeerMember | undefined): void {
+    if (!member || this.#kept.has(socket) || [...this.#kept.values()].includes(member)) return;
+    this.#kept.set(socket, member);
+    socket.settle(keptOpenMs);
+  }
+
   #leave(port: number, how: 'ended' | 'dropped'): void {
     const member = this.#members.get(port);
     this.#members.delete(port);
     this.#scheduleReaper();
     if (!member) return;
+    for (const [socket, keeper] of this.#kept) {
+      if (keeper !== member) continue;
+      this.#kept.delete(socket);
+      socket.unsettle();
+    }
     member.leave(how);
-    this.#parts.log.debug({ user: member.name, port, how }, 'peer directory: a client is gone');
+    this.#statusLog.write('info', 'peer directory: a client is gone', { user: member.name, port, how });
   }
 
   #scheduleReaper(): void {
@@ -228,10 +258,6 @@ export class PeerGateway {
   }
 
   // --- calls of clients to other users ------------------------------------------------------------------------------
-
-  #portOf(user: string): Promise<number | undefined> {
-    return this.#ports?.portOf(user) ?? Promise.resolve(undefined);
-  }
 
   #acceptCall(socket: GatewaySocket, user: string): GatewayUse {
     const talk: PeerTalk = new PeerTalk(this.#parts);

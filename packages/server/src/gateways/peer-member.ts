@@ -5,9 +5,14 @@ import type { GatewayParts } from './gateway-parts.js';
 import { callClient } from './peer-call.js';
 import { PeerTalk } from './peer-talk.js';
 import { sharedName } from './shared-name.js';
+import type { StatusLog } from './status-log.js';
 
-/** At which port the directory’s clients reach a user who is none of them; undefined: at none. */
-export type PortOf = (user: string) => Promise<number | undefined>;
+/** What a member needs of its gateway. */
+interface Around {
+  readonly statusLog: StatusLog;
+  /** At which port the directory’s clients reach a user who is none of them; undefined: at none. */
+  portOf(user: string): Promise<number | undefined>;
+}
 
 /**
  * A client of the directory among the users of the server: its session with a user is a connection, to the client or
@@ -16,17 +21,22 @@ export type PortOf = (user: string) => Promise<number | undefined>;
 export class PeerMember implements BridgeEvents {
   readonly client: DirectoryClient;
   readonly #parts: GatewayParts;
-  readonly #portOf: PortOf;
+  readonly #around: Around;
   /** With each user at most one. */
   readonly #talks = new Map<string, PeerTalk>();
   readonly #joined: Promise<BridgedUser>;
   #user: BridgedUser | undefined;
 
-  private constructor(parts: GatewayParts, client: DirectoryClient, fromPort: number, portOf: PortOf) {
+  private constructor(
+    parts: GatewayParts,
+    client: DirectoryClient,
+    { name, fromPort }: { name: string; fromPort: number },
+    around: Around,
+  ) {
     this.#parts = parts;
     this.client = client;
-    this.#portOf = portOf;
-    const facts = { name: sharedName(client.name), door: 'peer', address: client.source, port: fromPort } as const;
+    this.#around = around;
+    const facts = { name, door: 'peer', address: client.source, port: fromPort } as const;
     this.#joined = BridgedUser.join(parts, facts, this);
   }
 
@@ -35,9 +45,11 @@ export class PeerMember implements BridgeEvents {
     parts: GatewayParts,
     client: DirectoryClient,
     fromPort: number,
-    portOf: PortOf,
+    around: Around,
   ): Promise<PeerMember> {
-    const member = new PeerMember(parts, client, fromPort, portOf);
+    const name = sharedName(client.name);
+    if (name === undefined) throw new ParleyError('NAME_INVALID');
+    const member = new PeerMember(parts, client, { name, fromPort }, around);
     member.#user = await member.#joined;
     return member;
   }
@@ -51,6 +63,10 @@ export class PeerMember implements BridgeEvents {
   takeCall(talk: PeerTalk, user: string): void {
     const before = this.#talks.get(user);
     if (before?.state === 'called' || before?.state === 'talking') {
+      talk.answer(false);
+      return;
+    }
+    if (this.#parts.introductions.take(this.client.source) > 0) {
       talk.answer(false);
       return;
     }
@@ -92,11 +108,11 @@ export class PeerMember implements BridgeEvents {
   }
 
   closed(user: string, _reason: CloseReason, lost: number): void {
-    // A newer session has taken its place, which the client need not know.
-    if (this.#self.isInSession(user)) return;
     const talk = this.#talks.get(user);
-    this.#talks.delete(user);
     if (lost > 0) talk?.say(`(not confirmed: your last ${lost === 1 ? 'text' : `${String(lost)} texts`})`);
+    // A newer session has taken its place, in the same talk.
+    if (this.#self.isInSession(user)) return;
+    this.#talks.delete(user);
     talk?.end();
   }
 
@@ -138,11 +154,20 @@ export class PeerMember implements BridgeEvents {
     }
     const talk = new PeerTalk(this.#parts);
     this.#keep(user, talk);
-    const port = (await this.#portOf(user)) ?? 0;
+    const port = (await this.#around.portOf(user)) ?? 0;
     const { clock, log } = this.#parts;
     // Only where the client came from, and the port that we allotted to it: nobody chooses whom this server dials.
     const target = { host: this.client.source, port: this.client.port };
-    const isReached = talk.isOver || (await callClient({ ...target, caller: { name: user, port }, talk, clock, log }));
+    const isReached =
+      talk.isOver ||
+      (await callClient({
+        ...target,
+        caller: { name: user, port },
+        talk,
+        clock,
+        log,
+        statusLog: this.#around.statusLog,
+      }));
     if (!isReached && this.#forget(user, talk)) self.refuse(user, 'NO_PATH');
   }
 

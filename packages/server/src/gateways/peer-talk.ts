@@ -114,8 +114,12 @@ export class PeerTalk implements GatewayUse {
   }
 
   async #take(bytes: Uint8Array): Promise<void> {
+    let isFirst = true;
     for (const event of this.#chat.received(bytes)) {
       this.#deadline.met();
+      // Others have their turn between two messages of one client.
+      if (!isFirst) await new Promise((resolve) => setImmediate(resolve));
+      isFirst = false;
       await this.#hear(event);
       if (this.#isOver) return;
     }

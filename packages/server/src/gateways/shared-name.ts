@@ -1,12 +1,15 @@
+import { limits } from '@parley/protocol';
+
+/** What an older client may call its user, but for the length. */
+const typedName = /^[a-z0-9][a-z0-9_ -]*$/i;
+
 /**
- * The name under which all other users know one of an older system, whose own names may be of any kind: lower case,
- * `-` for what cannot stand in a name, and a `-` behind a single character. So names that look alike are one name, and
- * only one user has it.
- * @returns a text that may still be no name (`namePattern`), when it does not begin with a letter or digit or is too long
+ * The name under which all other users know one of an older system: in lower case, `-` for a space, and a `-` behind a
+ * single character. Only what folds so simply is a name at all: then who sees the typed one cannot take it for another
+ * user's, which is folded alike and had by one user only.
+ * @returns undefined for all else, also for what is too long
  */
-export function sharedName(typed: string): string {
-  return typed
-    .toLowerCase()
-    .replaceAll(/[^a-z0-9_-]/gu, '-')
-    .padEnd(2, '-');
+export function sharedName(typed: string): string | undefined {
+  if (!typedName.test(typed) || typed.length > limits.nameCharacters) return undefined;
+  return typed.toLowerCase().replaceAll(' ', '-').padEnd(2, '-');
 }

@@ -2,7 +2,7 @@ import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { lookup } from 'node:dns/promises';
 import { isIPv6, type AddressInfo, type Server } from 'node:net';
-import { StartFailure } from '../start-failure.js';
+import { controlFlags, StartFailure, type ListenFlags } from '../start-failure.js';
 
 /** How often another free port is tried when UDP already uses the number that TCP got. */
 const freePortTries = 20;
@@ -71,22 +71,23 @@ async function bindAddress<L extends TcpListener>(
 }
 
 /** @throws StartFailure ADDRESS_UNUSABLE */
-export async function resolveHost(host: string): Promise<string> {
+export async function resolveHost(host: string, flags: ListenFlags = controlFlags): Promise<string> {
   try {
     return (await lookup(host)).address;
   } catch (cause) {
-    throw new StartFailure('ADDRESS_UNUSABLE', `no address is known for the host ${host}`, { cause });
+    throw new StartFailure('ADDRESS_UNUSABLE', `no address is known for the host ${host}`, { cause, flags });
   }
 }
 
 /** Words for an address or port that cannot be listened on; other errors stay as they are. */
-export function bindFailure(host: string, port: number, cause: unknown): unknown {
+export function bindFailure(host: string, port: number, cause: unknown, flags: ListenFlags = controlFlags): unknown {
   const { code, syscall } = cause as NodeJS.ErrnoException;
   if (syscall !== 'listen' && syscall !== 'bind') return cause;
   const where = `port ${String(port)} of ${host}`;
   if (code === 'EADDRINUSE') {
     const protocol = syscall === 'bind' ? 'UDP' : 'TCP';
-    return new StartFailure('PORT_IN_USE', `${protocol} ${where} is in use`, { cause });
+    return new StartFailure('PORT_IN_USE', `${protocol} ${where} is in use`, { cause, flags });
   }
-  return new StartFailure('ADDRESS_UNUSABLE', `cannot listen on ${where} (${code ?? 'unknown error'})`, { cause });
+  const why = `cannot listen on ${where} (${code ?? 'unknown error'})`;
+  return new StartFailure('ADDRESS_UNUSABLE', why, { cause, flags });
 }
