@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { PairChat } from './pair-chat.js';
+import { PairChat, type PairOutput } from './pair-chat.js';
 
 const greeting = "YOU'RE CONNECTED TO : @MAIN SERVER";
 const goodBye = 'SERVEUR WILL CLOSE NOW';
@@ -47,6 +47,15 @@ class Chat {
     return this.#names.lastIndexOf(name) + 1;
   }
 
+  /** All turns, one after the other. */
+  #next(): PairOutput | undefined {
+    for (;;) {
+      const output = this.machine.pollOutput();
+      if (output || !this.machine.hasMore) return output;
+      this.machine.goOn();
+    }
+  }
+
   #drain(): void {
     const name = (id: number): string => this.#names[id - 1] ?? '';
     const add = (id: number, text: string): void => {
@@ -54,7 +63,7 @@ class Chat {
       expect(this.#closed).not.toContain(id);
       this.got.set(name(id), `${this.got.get(name(id)) ?? ''}${text}`);
     };
-    for (let output = this.machine.pollOutput(); output; output = this.machine.pollOutput()) {
+    for (let output = this.#next(); output; output = this.#next()) {
       switch (output.kind) {
         case 'write':
           add(output.id, new TextDecoder('utf-8', { fatal: true }).decode(output.bytes));
@@ -200,15 +209,32 @@ describe('the rules', () => {
 
 describe('bytes', () => {
   it('are those of the older server', () => {
-    chat.machine.connected(1, { address: '192.0.2.1', port: 1 });
-    chat.machine.connected(2, { address: '192.0.2.1', port: 2 });
-    chat.machine.receive(1, Uint8Array.of(0x68, 0x69, 0x0a));
-    chat.machine.receive(2, Uint8Array.of(0x65, 0x78, 0x69, 0x74, 0x0a));
-    chat.machine.connected(3, { address: '192.0.2.1', port: 3 });
-    chat.machine.closeAll();
+    const { machine } = chat;
     const written: string[] = [];
-    for (let output = chat.machine.pollOutput(); output; output = chat.machine.pollOutput()) {
-      if (output.kind === 'write') written.push(`${String(output.id)} ${Buffer.from(output.bytes).toString('hex')}`);
+    for (const step of [
+      () => {
+        machine.connected(1, { address: '192.0.2.1', port: 1 });
+      },
+      () => {
+        machine.connected(2, { address: '192.0.2.1', port: 2 });
+      },
+      () => {
+        machine.receive(1, Uint8Array.of(0x68, 0x69, 0x0a));
+      },
+      () => {
+        machine.receive(2, Uint8Array.of(0x65, 0x78, 0x69, 0x74, 0x0a));
+      },
+      () => {
+        machine.connected(3, { address: '192.0.2.1', port: 3 });
+      },
+      () => {
+        machine.closeAll();
+      },
+    ]) {
+      step();
+      for (let output = machine.pollOutput(); output; output = machine.pollOutput()) {
+        if (output.kind === 'write') written.push(`${String(output.id)} ${Buffer.from(output.bytes).toString('hex')}`);
+      }
     }
     const greetingHex = '594f552752452043' + '4f4e4e4543544544' + '20544f203a20404d' + '41494e2053455256' + '4552';
     expect(greetingHex).toHaveLength(2 * 34);
@@ -263,6 +289,34 @@ describe('what is written ahead', () => {
     chat.write('B', 'b\n'.repeat(64) + 'x'.repeat(300));
     chat.write('A', 'a\n');
     expect(chat.all).toEqual([`${greeting}${'b\0'.repeat(64)}exit\0|`, 'a\0|']);
+  });
+});
+
+describe('turns', () => {
+  it('of two who have written far ahead leave room for others', () => {
+    const { machine } = chat;
+    machine.connected(1, { address: '192.0.2.1', port: 1 });
+    machine.connected(2, { address: '192.0.2.1', port: 2 });
+    const much = new Uint8Array(64 * 1024).fill(0x0a);
+    machine.receive(1, much);
+    machine.receive(2, much);
+    let calls = 0;
+    const bytes = new Map<number, number>();
+    for (; machine.hasMore; calls += 1) {
+      if (calls > 0) machine.goOn();
+      let written = 0;
+      for (let output = machine.pollOutput(); output; output = machine.pollOutput()) {
+        if (output.kind !== 'write') continue;
+        written += output.bytes.length;
+        bytes.set(output.id, (bytes.get(output.id) ?? 0) + output.bytes.length);
+      }
+      expect(written).toBeLessThan(200);
+    }
+    expect(calls).toBeGreaterThan(1_000);
+    expect([...bytes]).toEqual([
+      [1, 64 * 1024 + 34],
+      [2, 64 * 1024],
+    ]);
   });
 });
 

@@ -100,10 +100,12 @@ class DeviceEnd {
 
   /** Reads what the server has said to this device since the last time. */
   read(confirm = true): void {
+    let hasGot = false;
     for (const [event, params] of this.#person.connection.take()) {
       if (event !== 'gateway.frames') continue;
       const batch = params as EventParams<'gateway.frames'>;
       if (batch.conversation !== this.#id || batch.peer !== this.#peer) continue;
+      hasGot = true;
       for (const encoded of this.stream.accept(batch)) {
         const frame = decodePeerFrame(Buffer.from(encoded, 'base64'));
         if (frame?.type === 'receipt') this.receipts.push(Buffer.from(frame.id).toString('hex'));
@@ -112,7 +114,11 @@ class DeviceEnd {
         if (confirm) this.stream.push(Buffer.from(encodeReceiptFrame(frame.message.id)).toString('base64'));
       }
     }
-    if (this.stream.hasMore) this.flush();
+    // As a device does: who has got something says so, and then gets more.
+    if (hasGot) {
+      this.flush();
+      this.read(confirm);
+    }
   }
 }
 
