@@ -217,6 +217,17 @@ describe('msa does not start', () => {
     });
   });
 
+  it.each(['line', 'peer', 'pair'])('on a port of a gateway in use: %s', async (name) => {
+    const other = createServer().listen({ host: '127.0.0.1', port: 0 });
+    closers.push(() => other.close());
+    await once(other, 'listening');
+    const { port } = other.address() as AddressInfo;
+    expect(await failure(...local, `--${name}-port`, String(port))).toEqual({
+      code: 3,
+      message: expect.stringContaining(`is in use; stop what uses it, or choose another with --${name}-port (`),
+    });
+  });
+
   it('in a directory in use', async () => {
     const first = new Msa(...local);
     await first.ready();

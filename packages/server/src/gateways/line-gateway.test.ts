@@ -15,6 +15,7 @@ import { NetworkRates } from '../dispatch/network-rates.js';
 import { FakeWorld, type Person } from '../domain/fake-world.fixture.js';
 import { createLog } from '../log.js';
 import { LineGateway } from './line-gateway.js';
+import { until } from './until.fixture.js';
 
 const minuteMs = 60_000;
 
@@ -111,11 +112,6 @@ async function user(name: string): Promise<Telnet> {
   return client;
 }
 
-/** Waits for what happens by way of sockets. */
-async function until(holds: () => boolean): Promise<void> {
-  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 5));
-}
-
 /** What the server has told a person since the last call. */
 function told(person: Person, event: string): Record<string, unknown>[] {
   return person.connection
@@ -166,7 +162,7 @@ describe('a line user', () => {
       if (how === 'QUIT') mat.send('QUIT');
       else mat.socket[how]();
       await mat.closed;
-      await until(() => !world.messenger.isOnline('mat0299'));
+      await until('the name is free', () => !world.messenger.isOnline('mat0299'));
     }
     expect(logged.filter((line) => line === 'Client (5): Disconnecting User.')).toHaveLength(3);
     await user('mat0299');
@@ -181,20 +177,20 @@ describe('a line user', () => {
     };
     const client = await telnet();
     client.send('JOIN mat0299');
-    await until(() => logged.includes('Client (5): Connection Handler Assigned'));
+    await until('the connection is accepted', () => logged.includes('Client (5): Connection Handler Assigned'));
     const asked = release;
-    await until(() => release !== asked);
+    await until('the name is looked up', () => release !== asked);
     client.socket.resetAndDestroy();
     // The server reads on only when the answer is there.
     release();
-    await until(() => logged.includes('Client (5): Disconnecting User.'));
+    await until('the user is gone', () => logged.includes('Client (5): Disconnecting User.'));
     expect(world.messenger.isOnline('mat0299')).toBe(false);
   });
 
   it('may be silent for ever, a stranger for a minute', async () => {
     const mat = await user('mat0299');
     const stranger = await telnet();
-    await until(() => logged.includes('Client (6): Connection Accepted'));
+    await until('the stranger is accepted', () => logged.includes('Client (6): Connection Accepted'));
     world.clock.advance(minuteMs);
     await stranger.closed;
     world.clock.advance(60 * minuteMs);
@@ -230,7 +226,7 @@ describe('a line user and a native one', () => {
     const mat = await user('Mat0299');
     mat.send('MESG alice hello\u001b[2J', 'MESG alice again');
     let incoming: Record<string, unknown>[] = [];
-    await until(() => (incoming = told(alice, 'session.incoming')).length > 0);
+    await until('she is called', () => (incoming = told(alice, 'session.incoming')).length > 0);
     expect(incoming).toEqual([{ peer: 'mat0299', door: 'line' }]);
     // The answer to a later line shows that both texts wait for hers.
     mat.send('MESG Mat0299 done');
@@ -251,7 +247,7 @@ describe('a line user and a native one', () => {
       return frames.length;
     };
     sendFrames(true);
-    await until(() => heardFrames() === 2);
+    await until('she has both texts', () => heardFrames() === 2);
     expect(frames).toMatchObject([
       { message: { text: 'hello?[2J', sender: 'mat0299' } },
       { message: { text: 'again' } },
@@ -264,7 +260,7 @@ describe('a line user and a native one', () => {
     stream.push(Buffer.from(encodeTextFrame(record)).toString('base64'));
     sendFrames(false);
     expect(await mat.lines(2)).toEqual(['FROM alice: two', 'FROM alice: lines?']);
-    await until(() => heardFrames() === 3);
+    await until('she has the receipt', () => heardFrames() === 3);
     expect(frames[2]).toEqual({ type: 'receipt', id: new Uint8Array(messageId) });
 
     world.messenger.closeSession(alice.user, 'mat0299', id, 'ended');
@@ -279,7 +275,7 @@ describe('a line user and a native one', () => {
     const mat = await user('mat0299');
     for (const answer of ['busy', 'decline'] as const) {
       mat.send('MESG alice hello');
-      await until(() => told(alice, 'session.incoming').length > 0);
+      await until('she is called', () => told(alice, 'session.incoming').length > 0);
       world.messenger.answerCall(alice.user, 'mat0299', answer);
     }
     mat.send('MESG gone hello', 'MESG nobody hello');
@@ -318,13 +314,13 @@ describe('a line user and a native one', () => {
     const rung = (): number => people.filter((person) => told(person, 'session.incoming').length > 0).length;
     mat.send(...names.map((name) => `MESG ${name} x`), 'MESG mat0299 done');
     let count = 0;
-    await until(() => (count += rung()) >= 100);
+    await until('a hundred are called', () => (count += rung()) >= 100);
     for (let n = 0; n < 20; n += 1) await new Promise((resolve) => setImmediate(resolve));
     expect(count + rung()).toBe(100);
     while (count < 120) {
-      await until(() => world.clock.pendingTimers > count);
+      await until('the next call waits for its turn', () => world.clock.pendingTimers > count);
       world.clock.advance(100);
-      await until(() => (count += rung()) > 100);
+      await until('one more is called', () => (count += rung()) > 100);
       await new Promise((resolve) => setImmediate(resolve));
     }
     expect(await mat.line()).toBe('FROM mat0299: done');
@@ -367,12 +363,12 @@ describe('a flood', () => {
     brb.socket.pause();
     // More than the buffers of the system and ours take.
     mat.socket.write(`MESG brb5678 ${'x'.repeat(4000)}\n`.repeat(6000));
-    await until(() => world.clock.pendingTimers > 0);
+    await until('somebody waits for the one who does not read', () => world.clock.pendingTimers > 0);
     asd.send('MESG asd6789 meanwhile');
     expect(await asd.line()).toBe('FROM asd6789: meanwhile');
     expect(world.messenger.isOnline('brb5678')).toBe(true);
     world.clock.advance(5_000);
-    await until(() => !world.messenger.isOnline('brb5678'));
+    await until('the one who does not read is dropped', () => !world.messenger.isOnline('brb5678'));
     // The sender goes on where it was: one line for each that is left.
     expect(await mat.line()).toBe('Unknown Recipient (brb5678). MESG Discarded.');
   });
@@ -393,10 +389,10 @@ describe('a flood', () => {
     mat.socket.pause();
     const flood = Buffer.alloc(1024 * 1024, '\n');
     for (let n = 0; n < 4; n += 1) mat.socket.write(flood);
-    await until(() => world.clock.pendingTimers > 0);
+    await until('somebody waits for the one who does not read', () => world.clock.pendingTimers > 0);
     asd.send('MESG asd6789 meanwhile');
     expect(await asd.line()).toBe('FROM asd6789: meanwhile');
     world.clock.advance(5_000);
-    await until(() => !world.messenger.isOnline('mat0299'));
+    await until('the name is free', () => !world.messenger.isOnline('mat0299'));
   });
 });

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Clock } from '../domain/index.js';
 import { createLog } from '../log.js';
 import { PairGateway } from './pair-gateway.js';
+import { until } from './until.fixture.js';
 
 const greeting = "YOU'RE CONNECTED TO : @MAIN SERVER";
 const goodBye = 'SERVEUR WILL CLOSE NOW';
@@ -98,15 +99,11 @@ async function come(howMany: number): Promise<OldClient[]> {
     clients.push(client);
     come.push(client);
     await once(client.socket, 'connect');
-    await until(() =>
+    await until('the client is accepted', () =>
       logged.slice(before).some((line) => line.endsWith(`:${String(client.socket.localPort)} connected`)),
     );
   }
   return come;
-}
-
-async function until(holds: () => boolean): Promise<void> {
-  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 5));
 }
 
 beforeEach(() => {
@@ -223,7 +220,10 @@ describe('silence', () => {
     clock.advance(5 * minuteMs - 1);
     const [fourth] = (await come(1)) as [OldClient];
     clock.advance(1);
-    await Promise.all([until(() => first.read.endsWith('|')), until(() => second.read.endsWith('|'))]);
+    await Promise.all([
+      until('the first is closed', () => first.read.endsWith('|')),
+      until('the second is closed', () => second.read.endsWith('|')),
+    ]);
     third.write('still here\n');
     await fourth.reads('still here\0');
   });
@@ -247,7 +247,7 @@ describe('silence', () => {
     second.write('hello\n');
     await first.reads(`${greeting}hello\0`);
     clock.advance(1);
-    await until(() => second.read.endsWith('|'));
+    await until('the second is closed', () => second.read.endsWith('|'));
   });
 });
 
@@ -260,7 +260,7 @@ describe('when it is full', () => {
     const [g] = (await come(1)) as [OldClient];
     await g.reads(greeting);
     await c.reads(`${greeting}exit\0|`);
-    await until(() => d.read.endsWith('|'));
+    await until('the fourth is closed', () => d.read.endsWith('|'));
     e.write('we live\n');
     await f.reads('we live\0');
     b.write('so do we\n');

@@ -94,10 +94,14 @@ export class PeerPhone {
   }
 }
 
-/** The first of so many ports that are all free now, outside of those that the system hands out by itself. */
+/** Each test process at once with others picks from so many ports of its own; none of them is handed out by the system itself. */
+const [firstPort, portsEach, shares] = [10_000, 1_000, 22];
+
+/** The first of so many ports that are all free now, and some behind them that no other test process picks. */
 export async function freePorts(count: number): Promise<number> {
+  const share = (Number(process.env['JEST_WORKER_ID'] ?? 1) - 1) % shares;
   for (;;) {
-    const first = 20_000 + Math.floor(Math.random() * 10_000);
+    const first = firstPort + share * portsEach + Math.floor((Math.random() * portsEach) / 2);
     const servers: Server[] = [];
     try {
       for (let port = first; port < first + count; port += 1) {

@@ -11,6 +11,7 @@ import { BridgedUser, type BridgeEvents } from './bridged-user.js';
 import type { GatewayParts, PeerSettings } from './gateway-parts.js';
 import { freePorts, PeerPhone, PeerWire } from './peer-client.fixture.js';
 import { PeerGateway } from './peer-gateway.js';
+import { until } from './until.fixture.js';
 
 const encoder = new TextEncoder();
 const maxUsers = 3;
@@ -105,11 +106,6 @@ async function who(): Promise<[string, string, number][]> {
   return peers;
 }
 
-/** Until it holds; a test that waits in vain fails by its time. */
-async function until(holds: () => boolean): Promise<void> {
-  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 5));
-}
-
 /** A user of another gateway. */
 class OtherUser {
   readonly told: unknown[] = [];
@@ -142,7 +138,7 @@ class OtherUser {
 
   /** Waits until it has been told exactly this next. */
   async hears(...what: unknown[]): Promise<void> {
-    await until(() => this.told.length > 0);
+    await until(`${this.bridged.name} is told: ${what.join(' ')}`, () => this.told.length > 0);
     expect(this.told.shift()).toEqual(what);
   }
 }
@@ -370,7 +366,7 @@ describe('DUMP and SHUTDOWN', () => {
     await gateway.stop();
     await start({ allowShutdown: true });
     wire().say({ type: 'shutdown' });
-    await until(() => stopped === 1);
+    await until('the server is stopped', () => stopped === 1);
   });
 });
 
@@ -491,7 +487,7 @@ describe('a client calls somebody', () => {
     const made = call();
     await made.next();
     made.say(text('one'), text('two'));
-    await until(() => lena.told.length === 4);
+    await until('both texts have come', () => lena.told.length === 4);
     lena.bridged.close('mat');
     expect(await made.next()).toEqual(text('(not confirmed: your last 2 texts)'));
     expect(await made.next()).toEqual({ type: 'end' });
@@ -571,7 +567,7 @@ describe('a client calls somebody', () => {
     }
     // What the system takes on both sides, and a bounded rest.
     expect(said).toBeLessThan(2_000);
-    await until(() => lena.told.length > 0);
+    await until('the session is over', () => lena.told.length > 0);
     const [told] = lena.told as [string, string, string, number][];
     expect(told?.slice(0, 3)).toEqual(['closed', 'mat', 'PEER_LOST']);
     expect(told?.[3]).toBeGreaterThan(0);
