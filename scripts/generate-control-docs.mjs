@@ -177,7 +177,7 @@ ${table(
   Object.entries(limits).map(([name, value]) => [camelWords(name), value]),
 )}
 
-Requests of one connection, by their rate class:
+Requests of one connection, by their rate class; those of \`gateway\` count once for each KiB of their line:
 
 ${table(
   ['rate class', 'at once', 'then each second'],

@@ -169,6 +169,7 @@ async function stranger(): Promise<Socket> {
       'Client (6): Connection Accepted',
       'Client (6): Connection Handler Assigned',
       'Client (6): Unable to Locate in Database. Discarding LIST.',
+      'Client (6): JOIN mat0299 Refused',
       'Client (6): JOIN brb5678',
       'Client (6): Disconnecting User.',
     ]);

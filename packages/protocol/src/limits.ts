@@ -53,6 +53,8 @@ export const rates = {
   store: { burst: 100, perSecond: 20 },
   /** Makes others receive something. */
   introduce: { burst: 100, perSecond: 10 },
+  /** What is said to users behind gateways: counted in KiB of the request's line, not in requests. */
+  gateway: { burst: 1_000, perSecond: 500 },
   /** Costs a bcrypt run; the hashing queue bounds all of them together. */
   password: { burst: 50, perSecond: 5 },
 } as const;

@@ -46,7 +46,7 @@ export const defaultOptions: Omit<ServerOptions, 'dataDirectory'> = {
   pingMisses: limits.pingMisses,
   lineBytes: limits.lineBytes,
   // Above what the rate classes let through together, so that a client gets their answers first.
-  lineRate: { burst: 1_000, perSecond: 500 },
+  lineRate: { burst: 2_000, perSecond: 1_000 },
   sendQueueBytes: limits.sendQueueBytes,
   sendQueuesBytes: 256 * 1024 * 1024,
   lingerMs: 3_000,

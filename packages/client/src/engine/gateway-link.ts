@@ -58,6 +58,9 @@ export const requestIntervalMs = 10;
 export const refusedMs = 1_000;
 const refusedMaxMs = 30_000;
 
+/** How long to wait when the server took only a part. */
+const partlyTakenMs = 100;
+
 /**
  * A server that took nothing for so long is lost: it has forgotten the conversation, even if it noticed a break of the
  * connection later than we did.
@@ -227,7 +230,9 @@ export class GatewayLink implements PeerLink {
     }
     this.#cancelDeadline?.();
     this.#cancelDeadline = undefined;
-    this.#hold(Math.max(0, requestIntervalMs - tookMs));
+    // It took a part, for the other end takes no more just now.
+    if (received < first + frames.length - 1) this.#hold(partlyTakenMs);
+    else this.#hold(Math.max(0, requestIntervalMs - tookMs));
   }
 
   #onRefusal({ code, retryAfterMs = refusedMs }: ParleyError, resume: boolean): void {

@@ -27,6 +27,8 @@ export class LineConnection {
   ending: LineEnding = '\n';
   /** It says no more. */
   hasEnded = false;
+  /** It has said goodbye. */
+  hasQuit = false;
   /** To be written at the next poll. */
   output = '';
 

@@ -276,18 +276,20 @@ describe('the world', () => {
   it.each([
     [
       'QUIT',
+      'ended',
       (user: LineClient) => {
         user.send('MESG alice x\nQUIT\nLIST\n');
       },
     ],
     [
       'saying no more',
+      'dropped',
       (user: LineClient) => {
         user.send('MESG alice x\n');
         user.end();
       },
     ],
-  ])('may need a while for what was said before %s; then the user goes', (_, leave) => {
+  ])('may need a while for what was said before %s; then the user goes', (_, how, leave) => {
     const table = new LineTable();
     const user = table.user('mat0299');
     const asks: string[] = [];
@@ -301,7 +303,7 @@ describe('the world', () => {
     table.tell(user, { type: 'lost', peer: 'alice', count: 1 });
     table.answer({ type: 'done' });
     expect([user.isClosed, user.take()]).toEqual([true, 'Not Delivered (alice): 1 Message(s).\n']);
-    expect(table.others.at(-1)).toEqual({ type: 'gone', fd: 5, how: 'ended' });
+    expect(table.others.at(-1)).toEqual({ type: 'gone', fd: 5, how });
     expect(table.log.at(-1)).toBe('Client (5): Disconnecting User.');
   });
 

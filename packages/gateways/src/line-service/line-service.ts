@@ -173,6 +173,7 @@ export class LineService {
     if (command.type !== 'MESG') this.#outputs.charge(lineCharacters);
     if (command.type === 'QUIT') {
       this.#status('info', status.quit(fd));
+      connection.hasQuit = true;
       this.#quit(connection);
     } else if (name !== undefined) this.#takeFromUser(connection, name, command);
     else if (command.type === 'JOIN' && command.name !== '') this.#join(connection, command.name);
@@ -223,7 +224,7 @@ export class LineService {
 
   #part(connection: LineConnection): void {
     this.#status('info', status.disconnecting(connection.fd));
-    this.#close(connection, 'ended');
+    this.#close(connection, connection.hasQuit ? 'ended' : 'dropped');
   }
 
   #join(connection: LineConnection, name: string): void {

@@ -4,7 +4,7 @@ import { frameBatchShape, idSchema, lookupNameSchema } from '../values.js';
 
 export const gatewaySend = command({
   access: 'user',
-  rate: 'light',
+  rate: 'gateway',
   doc: 'Says something to a user behind a gateway, who is in that session or room too. The server can read it.',
   params: z.object({
     peer: lookupNameSchema,

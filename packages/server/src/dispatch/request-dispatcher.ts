@@ -35,6 +35,9 @@ export interface DispatcherParts {
   readonly settings: DispatcherSettings;
 }
 
+/** Of the class whose requests carry what people say, a line takes a token for each of these that it begins. */
+const charactersPerToken = 1024;
+
 /** Takes the requests of one connection: checks each, has it handled, and words the answer. */
 export class RequestDispatcher {
   readonly #parts: DispatcherParts;
@@ -51,6 +54,7 @@ export class RequestDispatcher {
       light: new TokenBucket(rates.light, now),
       store: new TokenBucket(rates.store, now),
       introduce: new TokenBucket(rates.introduce, now),
+      gateway: new TokenBucket(rates.gateway, now),
       password: new TokenBucket(rates.password, now),
     };
   }
@@ -67,7 +71,7 @@ export class RequestDispatcher {
       return errorLine(requestIdOf(line), this.#asParleyError('a request', error));
     }
     try {
-      const result = await this.#handle(request);
+      const result = await this.#handle(request, 1 + Math.floor(line.length / charactersPerToken));
       return request.id === undefined ? undefined : resultLine(request.id, result);
     } catch (error) {
       const answer = this.#asParleyError(request.method, error);
@@ -80,13 +84,14 @@ export class RequestDispatcher {
     await Promise.allSettled(this.#pending);
   }
 
-  async #handle({ method, params }: RpcRequest): Promise<unknown> {
+  async #handle({ method, params }: RpcRequest, size: number): Promise<unknown> {
     if (!isMethod(method)) throw new ParleyError('UNKNOWN_METHOD');
     const command: Command = commands[method];
     if (this.#pending.size >= this.#parts.settings.pendingRequests) {
       throw new ParleyError('RATE_LIMITED', 'too many requests wait for their answers', { retryAfterMs: 1_000 });
     }
-    const retryAfterMs = this.#buckets[command.rate].take(this.#parts.monotonicMs());
+    const tokens = command.rate === 'gateway' ? size : 1;
+    const retryAfterMs = this.#buckets[command.rate].take(this.#parts.monotonicMs(), tokens);
     if (retryAfterMs > 0) throw new ParleyError('RATE_LIMITED', undefined, { retryAfterMs });
     const user = this.#parts.messenger.userOn(this.#connection);
     if (command.access === 'user' && !user) throw new ParleyError('NOT_LOGGED_IN');

@@ -25,6 +25,9 @@ const batchCharacters = 12 * 1024;
 const undeliveredMax = 16 * 1024;
 const lineCharacters = 64;
 
+/** For so long may an old client take nothing while a peer waits for it. */
+const stallMs = 5_000;
+
 /** Texts that one peer may owe receipts for; an honest device sends them within a round trip too. */
 const unconfirmedMax = 4_096;
 
@@ -39,6 +42,8 @@ export interface BridgedLinkParts {
   text(text: string, delivered: () => void): void;
   /** The peer has confirmed a text of ours. */
   confirmed(): void;
+  /** The old client has taken nothing for so long that the peer need not wait for it. */
+  stalled(): void;
 }
 
 /**
@@ -53,6 +58,8 @@ export class BridgedLink {
   readonly #waiting = new Set<() => void>();
   /** Of texts that the old client's system has not taken. */
   #undelivered = 0;
+  /** Runs while the peer waits for the old client. */
+  #stopStall: (() => void) | undefined;
   #isAttached = false;
   #isClosed = false;
 
@@ -112,7 +119,12 @@ export class BridgedLink {
       }
       const { first, frames, received } = batch;
       for (const [index, frame] of frames.entries()) {
-        if (this.#undelivered > undeliveredMax) break;
+        if (this.#undelivered > undeliveredMax) {
+          this.#stopStall ??= this.#parts.clock.after(stallMs, () => {
+            this.#parts.stalled();
+          });
+          break;
+        }
         const fresh = this.#stream.accept({ first: first + index, frames: [frame], received });
         if (fresh.length > 0) this.#take(Buffer.from(frame, 'base64'));
       }
@@ -134,6 +146,7 @@ export class BridgedLink {
   /** @returns how many of our texts the peer did not confirm */
   close(): number {
     this.#isClosed = true;
+    this.#stopStall?.();
     this.#wake();
     return this.#unconfirmed.size;
   }
@@ -152,6 +165,8 @@ export class BridgedLink {
         this.#undelivered += weight;
         this.#parts.text(text, () => {
           this.#undelivered -= weight;
+          this.#stopStall?.();
+          this.#stopStall = undefined;
           this.#push(encodeReceiptFrame(id));
         });
         break;

@@ -44,6 +44,7 @@ class OldUser {
         if (user.held) user.held.push(delivered);
         else delivered();
       },
+      stalled: (from) => user.told.push(['stalled', from]),
       roomChanged: (room, state, who) => user.told.push(['room', room, state, who]),
       shutdown: () => user.told.push(['shutdown']),
     };

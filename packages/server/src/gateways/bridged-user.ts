@@ -36,6 +36,8 @@ export interface BridgeEvents {
   refused(peer: string, code: ErrorCode, lost: number): void;
   /** @param room null in a session @param delivered to be called once the old client's system has the text */
   text(from: string, room: string | null, text: string, delivered: () => void): void;
+  /** The old client takes nothing of what a user says, who waits: to be dropped. */
+  stalled(from: string): void;
   /** Somebody else came to or left the room we are in, or (with null) it was closed for all. */
   roomChanged(room: string, state: 'joined' | 'left' | 'closed', user: string | null): void;
   /** The server ends. */
@@ -431,6 +433,9 @@ export class BridgedUser {
       },
       confirmed: () => {
         this.#settle();
+      },
+      stalled: () => {
+        this.#events.stalled(peer);
       },
     });
   }

@@ -192,6 +192,9 @@ export class LineWorld {
       text: (from, room, text, delivered) => {
         this.#tell({ type: 'text', from: this.#typed(from), room, text }, delivered);
       },
+      stalled: () => {
+        this.#socket.destroy();
+      },
       roomChanged: (room, state, user) => {
         if (user === null) this.#tell({ type: 'roomClosed', room });
         else this.#tell({ type: state === 'joined' ? 'came' : 'went', room, name: this.#typed(user) });

@@ -129,6 +129,7 @@ class OtherUser {
         user.told.push(['text', from, text]);
         if (user.confirms) delivered();
       },
+      stalled: () => 0,
       roomChanged: () => undefined,
       shutdown: () => undefined,
     };

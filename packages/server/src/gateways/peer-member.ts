@@ -120,6 +120,10 @@ export class PeerMember implements BridgeEvents {
     this.#talks.get(from)?.say(text, delivered);
   }
 
+  stalled(from: string): void {
+    this.#talks.get(from)?.drop();
+  }
+
   refused(): void {
     // Texts go out in sessions only: none waits for a call.
   }

@@ -93,6 +93,11 @@ export class PeerTalk implements GatewayUse {
     this.#finish();
   }
 
+  /** The client takes nothing in. */
+  drop(): void {
+    this.#socket?.destroy();
+  }
+
   received(bytes: Uint8Array): void {
     this.#socket?.pause();
     this.#work = this.#work.then(async () => {
