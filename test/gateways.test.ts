@@ -210,6 +210,7 @@ describe('a room with native and line users', () => {
     zed.say('LEAVE');
     for (const person of [alice, bob, carol]) {
       await person.next('room', { state: 'left', user: 'zed' });
+      expect(person.notices.join()).toContain('nobody in lab is behind a gateway any more');
       expect(person.client.status().conversation).toMatchObject({ path: 'direct' });
     }
   });

@@ -142,8 +142,14 @@ export class RoomStay implements Engagement {
   #onLeft(user: string): void {
     if (!this.#conversation.has(user)) return;
     this.#shunned.delete(user);
+    const wasReadable = this.path === 'gateway';
     this.#conversation.removeMember(user);
     this.#tell({ state: 'left', user });
+    if (!wasReadable || this.path === 'gateway') return;
+    this.#around.notice({
+      level: 'info',
+      text: `nobody in ${this.name} is behind a gateway any more: it is end-to-end encrypted`,
+    });
   }
 
   /** The stay is over, and not by this user's wish. What is on its way still arrives, and its receipts too. */
