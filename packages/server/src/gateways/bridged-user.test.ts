@@ -1,18 +1,6 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
-import { createHash } from 'node:crypto';
-import {
-  decodePeerFrame,
-  encodeReceiptFrame,
-  encodeTextFrame,
-  FrameStream,
-  OutgoingChain,
-  type EventParams,
-  rates,
-} from '@parley/protocol';
-import { NetworkRates } from '../dispatch/network-rates.js';
 import { FakeWorld, type Person } from '../domain/fake-world.fixture.js';
-import { silentLog } from '../log.js';
-import { BridgedUser, type BridgeEvents } from './bridged-user.js';
+import { DeviceEnd, OldUser } from './bridged-people.fixture.js';
 
 let world: FakeWorld;
 
@@ -20,112 +8,9 @@ beforeEach(() => {
   world = new FakeWorld();
 });
 
-/** A user of an older system, who takes every call and whose client takes every text at once. */
-class OldUser {
-  readonly told: unknown[] = [];
-  answers = true;
-  /** Receipts that are held back. */
-  held: (() => void)[] | undefined;
-  bridged!: BridgedUser;
-
-  static async join(name: string, door: 'line' | 'peer' = 'line'): Promise<OldUser> {
-    const user = new OldUser();
-    const events: BridgeEvents = {
-      called: (peer) => {
-        user.told.push(['called', peer]);
-        if (user.answers) user.bridged.accept(peer);
-      },
-      callEnded: (peer) => user.told.push(['callEnded', peer]),
-      opened: (peer) => user.told.push(['opened', peer]),
-      closed: (peer, reason, lost) => user.told.push(['closed', peer, reason, lost]),
-      refused: (peer, code, lost) => user.told.push(['refused', peer, code, lost]),
-      text: (from, room, text, delivered) => {
-        user.told.push(['text', from, room, text]);
-        if (user.held) user.held.push(delivered);
-        else delivered();
-      },
-      stalled: (from) => user.told.push(['stalled', from]),
-      roomChanged: (room, state, who) => user.told.push(['room', room, state, who]),
-      shutdown: () => user.told.push(['shutdown']),
-    };
-    const { messenger, clock } = world;
-    const parts = {
-      messenger,
-      clock,
-      monotonicMs: () => clock.now(),
-      introductions: new NetworkRates(rates.introduce, () => clock.now()),
-      log: silentLog,
-      stopServer: () => undefined,
-    };
-    user.bridged = await BridgedUser.join(parts, { name, door, address: '127.0.0.1', port: 5 }, events);
-    return user;
-  }
-
-  take(): unknown[] {
-    return this.told.splice(0);
-  }
-}
-
-/** What a device does with a user behind a gateway. */
-class DeviceEnd {
-  readonly stream = new FrameStream();
-  readonly texts: string[] = [];
-  readonly receipts: string[] = [];
-  readonly #person: Person;
-  readonly #peer: string;
-  readonly #id: string;
-  readonly #chain = new OutgoingChain((bytes) => createHash('sha256').update(bytes).digest(), new Uint8Array(8));
-  #count = 0;
-
-  constructor(person: Person, peer: string, id: string) {
-    this.#person = person;
-    this.#peer = peer;
-    this.#id = id;
-  }
-
-  say(text: string, { sender = this.#person.name, isAnswerLost = false } = {}): string {
-    this.#count += 1;
-    const id = Buffer.alloc(16, this.#count);
-    const conversation = Buffer.from(this.#id, 'hex');
-    const record = this.#chain.next({ id, conversation, sender, at: 1, text });
-    this.stream.push(Buffer.from(encodeTextFrame(record)).toString('base64'));
-    this.flush(false, isAnswerLost);
-    return id.toString('hex');
-  }
-
-  flush(resume = false, isAnswerLost = false): void {
-    const batch = this.stream.nextBatch();
-    const received = world.messenger.carryFrames(this.#person.user, this.#peer, this.#id, batch, resume);
-    if (!isAnswerLost) this.stream.acknowledge(received ?? 0);
-  }
-
-  /** Reads what the server has said to this device since the last time. */
-  read(confirm = true): void {
-    let hasGot = false;
-    for (const [event, params] of this.#person.connection.take()) {
-      if (event !== 'gateway.frames') continue;
-      const batch = params as EventParams<'gateway.frames'>;
-      if (batch.conversation !== this.#id || batch.peer !== this.#peer) continue;
-      hasGot = true;
-      for (const encoded of this.stream.accept(batch)) {
-        const frame = decodePeerFrame(Buffer.from(encoded, 'base64'));
-        if (frame?.type === 'receipt') this.receipts.push(Buffer.from(frame.id).toString('hex'));
-        if (frame?.type !== 'text') continue;
-        this.texts.push(`${frame.message.sender} ${String(frame.message.seq)}: ${frame.message.text ?? ''}`);
-        if (confirm) this.stream.push(Buffer.from(encodeReceiptFrame(frame.message.id)).toString('base64'));
-      }
-    }
-    // As a device does: who has got something says so, and then gets more.
-    if (hasGot) {
-      this.flush();
-      this.read(confirm);
-    }
-  }
-}
-
 async function opened(person: Person, old: OldUser): Promise<DeviceEnd> {
   const { id } = await world.messenger.openSession(person.user, old.bridged.name);
-  const end = new DeviceEnd(person, old.bridged.name, id);
+  const end = new DeviceEnd(world, person, old.bridged.name, id);
   end.flush(true);
   old.take();
   return end;
@@ -142,24 +27,24 @@ describe('names', () => {
     const berta = await world.join('berta');
     await world.messenger.accounts.logout(berta.user);
     world.breakConnection(anna);
-    await OldUser.join('mat0299');
+    await OldUser.join(world, 'mat0299');
     for (const name of ['anna', 'berta', 'mat0299']) {
-      await expect(OldUser.join(name)).rejects.toEqual(refusal('NAME_TAKEN'));
+      await expect(OldUser.join(world, name)).rejects.toEqual(refusal('NAME_TAKEN'));
     }
     await expect(world.join('mat0299')).rejects.toEqual(refusal('NAME_TAKEN'));
-    await expect(OldUser.join('Mat 0299')).rejects.toEqual(refusal('NAME_INVALID'));
+    await expect(OldUser.join(world, 'Mat 0299')).rejects.toEqual(refusal('NAME_INVALID'));
   });
 
   it('are free at once when their user leaves', async () => {
-    const old = await OldUser.join('mat0299');
+    const old = await OldUser.join(world, 'mat0299');
     old.bridged.leave('dropped');
     await world.join('mat0299');
   });
 
   it('are those that all can see, with the door', async () => {
     await world.join('anna');
-    await OldUser.join('mat0299');
-    await OldUser.join('zed', 'peer');
+    await OldUser.join(world, 'mat0299');
+    await OldUser.join(world, 'zed', 'peer');
     expect(world.messenger.onlinePage({}).items).toEqual([
       { name: 'anna', door: 'native' },
       { name: 'mat0299', door: 'line' },
@@ -172,7 +57,11 @@ describe('names', () => {
   });
 
   it('of two who come at the same moment, one gets it', async () => {
-    const results = await Promise.allSettled([world.join('mat0299'), OldUser.join('mat0299'), OldUser.join('mat0299')]);
+    const results = await Promise.allSettled([
+      world.join('mat0299'),
+      OldUser.join(world, 'mat0299'),
+      OldUser.join(world, 'mat0299'),
+    ]);
     expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
   });
 });
@@ -180,14 +69,14 @@ describe('names', () => {
 describe('a device calls', () => {
   it('and both talk; a receipt says that the old client has it', async () => {
     const anna = await world.join('anna');
-    const old = await OldUser.join('mat0299');
+    const old = await OldUser.join(world, 'mat0299');
     const introduction = await world.messenger.openSession(anna.user, 'mat0299');
     expect(introduction).toEqual({ via: 'gateway', id: introduction.id, peer: 'mat0299', door: 'line' });
     expect(old.take()).toEqual([
       ['called', 'anna'],
       ['opened', 'anna'],
     ]);
-    const end = new DeviceEnd(anna, 'mat0299', introduction.id);
+    const end = new DeviceEnd(world, anna, 'mat0299', introduction.id);
     end.flush(true);
     old.held = [];
     const id = end.say('hello');
@@ -213,7 +102,7 @@ describe('a device calls', () => {
     ['NO_PATH', 'NO_PATH'],
   ] as const)('and is told %s', async (why, code) => {
     const anna = await world.join('anna');
-    const old = await OldUser.join('mat0299');
+    const old = await OldUser.join(world, 'mat0299');
     old.answers = false;
     const called = world.messenger.openSession(anna.user, 'mat0299');
     old.bridged.refuse('anna', why);
@@ -225,7 +114,7 @@ describe('a device calls', () => {
 
   it('anew, when it has lost the session: what it did not confirm counts as lost', async () => {
     const anna = await world.join('anna');
-    const old = await OldUser.join('mat0299');
+    const old = await OldUser.join(world, 'mat0299');
     await opened(anna, old);
     await old.bridged.say('anna', 'one');
     const again = await world.messenger.openSession(anna.user, 'mat0299');
@@ -234,7 +123,7 @@ describe('a device calls', () => {
       ['closed', 'anna', 'ended', 1],
       ['opened', 'anna'],
     ]);
-    const end = new DeviceEnd(anna, 'mat0299', again.id);
+    const end = new DeviceEnd(world, anna, 'mat0299', again.id);
     end.flush(true);
     await old.bridged.say('anna', 'two');
     end.read();
@@ -247,7 +136,7 @@ describe('a device calls', () => {
       ['ended', 'ended'],
       ['dropped', 'PEER_LOST'],
     ] as const) {
-      const old = await OldUser.join('mat0299');
+      const old = await OldUser.join(world, 'mat0299');
       await opened(anna, old);
       anna.connection.take();
       old.bridged.leave(how);
@@ -262,14 +151,14 @@ describe('a device calls', () => {
 describe('a gateway user says something', () => {
   it('to a device, which is called first; the texts wait for the answer', async () => {
     const anna = await world.join('anna');
-    const old = await OldUser.join('mat0299');
+    const old = await OldUser.join(world, 'mat0299');
     anna.connection.take();
     await old.bridged.say('anna', 'one');
     await old.bridged.say('anna', 'two');
     expect(anna.connection.take()).toEqual([['session.incoming', { peer: 'mat0299', door: 'line' }]]);
     const introduction = world.messenger.answerCall(anna.user, 'mat0299', 'accept');
     await turn();
-    const end = new DeviceEnd(anna, 'mat0299', introduction?.id ?? '');
+    const end = new DeviceEnd(world, anna, 'mat0299', introduction?.id ?? '');
     end.flush(true);
     end.read();
     expect(end.texts).toEqual(['mat0299 1: one', 'mat0299 2: two']);
@@ -281,7 +170,7 @@ describe('a gateway user says something', () => {
     ['decline', 'DECLINED'],
   ] as const)('to one who answers %s', async (answer, code) => {
     const anna = await world.join('anna');
-    const old = await OldUser.join('mat0299');
+    const old = await OldUser.join(world, 'mat0299');
     await old.bridged.say('anna', 'one');
     await old.bridged.say('anna', 'two');
     world.messenger.answerCall(anna.user, 'mat0299', answer);
@@ -292,7 +181,7 @@ describe('a gateway user says something', () => {
   it('to nobody, to one who is offline, to itself, or nothing', async () => {
     const anna = await world.join('anna');
     await world.messenger.accounts.logout(anna.user);
-    const old = await OldUser.join('mat0299');
+    const old = await OldUser.join(world, 'mat0299');
     await expect(old.bridged.say('nobody', 'x')).rejects.toEqual(refusal('UNKNOWN_USER'));
     await expect(old.bridged.say('anna', 'x')).rejects.toEqual(refusal('USER_OFFLINE'));
     await expect(old.bridged.say('mat0299', 'x')).rejects.toEqual(refusal('SELF'));
@@ -302,8 +191,8 @@ describe('a gateway user says something', () => {
   });
 
   it('to another behind a gateway, either way', async () => {
-    const line = await OldUser.join('mat0299');
-    const peer = await OldUser.join('zed', 'peer');
+    const line = await OldUser.join(world, 'mat0299');
+    const peer = await OldUser.join(world, 'zed', 'peer');
     await line.bridged.say('zed', 'hello');
     await turn();
     await peer.bridged.say('mat0299', 'good day');
@@ -324,7 +213,7 @@ describe('a gateway user says something', () => {
 
   it('and waits while the other takes nothing in; in the end the session is over', async () => {
     const anna = await world.join('anna');
-    const old = await OldUser.join('mat0299');
+    const old = await OldUser.join(world, 'mat0299');
     const end = await opened(anna, old);
     const text = 'x'.repeat(16_000);
     let said = 0;
@@ -348,12 +237,98 @@ describe('a gateway user says something', () => {
   });
 });
 
+describe('what was said', () => {
+  let anna: Person;
+  let old: OldUser;
+
+  beforeEach(async () => {
+    anna = await world.join('anna');
+    old = await OldUser.join(world, 'mat0299');
+  });
+
+  /** Whether it has settled already, to be asked as often as one likes. */
+  function settling(ms = 3_000): { isSettled: boolean } {
+    const state = { isSettled: false };
+    void old.bridged.settled(ms).then(() => {
+      state.isSettled = true;
+    });
+    return state;
+  }
+
+  it('is settled when nothing was, or all is confirmed', async () => {
+    await old.bridged.settled(3_000);
+    const end = await opened(anna, old);
+    await old.bridged.say('anna', 'one');
+    await old.bridged.say('anna', 'two');
+    expect(old.bridged.unconfirmed()).toEqual([{ peer: 'anna', count: 2 }]);
+    const timers = world.clock.pendingTimers;
+    const state = settling();
+    end.read(false);
+    await turn();
+    expect(state.isSettled).toBe(false);
+    for (const n of [1, 2]) {
+      end.confirm();
+      await turn();
+      expect(state.isSettled).toBe(n === 2);
+    }
+    expect(old.bridged.unconfirmed()).toEqual([]);
+    expect(world.clock.pendingTimers).toBe(timers);
+  });
+
+  it('is waited for no longer than allowed', async () => {
+    await old.bridged.say('anna', 'one');
+    const berta = await world.join('berta');
+    await opened(berta, old);
+    await old.bridged.say('berta', 'two');
+    const state = settling();
+    world.clock.advance(2_999);
+    await turn();
+    expect(state.isSettled).toBe(false);
+    world.clock.advance(1);
+    await turn();
+    expect(state.isSettled).toBe(true);
+    expect(old.bridged.unconfirmed()).toEqual([
+      { peer: 'anna', count: 1 },
+      { peer: 'berta', count: 1 },
+    ]);
+  });
+
+  it.each([
+    ['call is refused', () => world.messenger.answerCall(anna.user, 'mat0299', 'decline')],
+    [
+      'session is closed',
+      () => {
+        const id = world.messenger.answerCall(anna.user, 'mat0299', 'accept')?.id ?? '';
+        return turn().then(() => {
+          expect(old.bridged.unconfirmed()).toEqual([{ peer: 'anna', count: 1 }]);
+          world.messenger.closeSession(anna.user, 'mat0299', id, 'ended');
+        });
+      },
+    ],
+    [
+      'user goes',
+      () => {
+        old.bridged.leave('dropped');
+      },
+    ],
+  ])('is settled when the %s', async (_, happens) => {
+    await old.bridged.say('anna', 'one');
+    const state = settling();
+    await turn();
+    expect(state.isSettled).toBe(false);
+    await happens();
+    await turn();
+    expect(state.isSettled).toBe(true);
+    expect(old.bridged.unconfirmed()).toEqual([]);
+  });
+});
+
 describe('a control connection that breaks', () => {
   it('loses nothing and doubles nothing, in either direction', async () => {
     let anna = await world.join('anna');
-    const old = await OldUser.join('mat0299');
+    const old = await OldUser.join(world, 'mat0299');
     const { id } = await world.messenger.openSession(anna.user, 'mat0299');
-    let end = new DeviceEnd(anna, 'mat0299', id);
+    let end = new DeviceEnd(world, anna, 'mat0299', id);
     end.flush(true);
     old.take();
     await old.bridged.say('anna', 'one');
@@ -365,7 +340,7 @@ describe('a control connection that breaks', () => {
     await old.bridged.say('anna', 'three');
     const { stream, texts } = end;
     anna = await world.resume(anna);
-    end = Object.assign(new DeviceEnd(anna, 'mat0299', id), { stream, texts });
+    end = Object.assign(new DeviceEnd(world, anna, 'mat0299', id), { stream, texts });
     stream.rewind();
     end.flush(true);
     end.read();
@@ -375,7 +350,7 @@ describe('a control connection that breaks', () => {
 
   it('for too long ends the session', async () => {
     const anna = await world.join('anna');
-    const old = await OldUser.join('mat0299');
+    const old = await OldUser.join(world, 'mat0299');
     await opened(anna, old);
     await old.bridged.say('anna', 'one');
     world.breakConnection(anna);
@@ -386,7 +361,7 @@ describe('a control connection that breaks', () => {
 
 describe('rooms', () => {
   it('are entered, not opened', async () => {
-    const old = await OldUser.join('mat0299');
+    const old = await OldUser.join(world, 'mat0299');
     await expect(old.bridged.enterRoom('lobby')).rejects.toEqual(refusal('UNKNOWN_ROOM'));
     await expect(old.bridged.enterRoom('No Room')).rejects.toEqual(refusal('UNKNOWN_ROOM'));
     expect(() => {
@@ -398,8 +373,8 @@ describe('rooms', () => {
   it('hold devices and users of older systems together', async () => {
     const [anna, berta] = await world.joinAll('anna', 'berta');
     const { id } = await world.messenger.rooms.enter(anna.user, 'lobby');
-    const line = await OldUser.join('mat0299');
-    const other = await OldUser.join('brb5678');
+    const line = await OldUser.join(world, 'mat0299');
+    const other = await OldUser.join(world, 'brb5678');
     expect(await line.bridged.enterRoom('lobby')).toEqual(['anna', 'mat0299']);
     expect(await other.bridged.enterRoom('lobby')).toEqual(['anna', 'brb5678', 'mat0299']);
     expect(anna.connection.take()).toContainEqual([
@@ -416,7 +391,7 @@ describe('rooms', () => {
       expect.objectContaining({ via: 'gateway', peer: 'mat0299' }),
       expect.objectContaining({ via: 'gateway', peer: 'brb5678' }),
     ]);
-    const end = new DeviceEnd(berta, 'mat0299', id);
+    const end = new DeviceEnd(world, berta, 'mat0299', id);
     end.flush(true);
     end.say('hello');
     line.bridged.sayInRoom('good day');
@@ -441,11 +416,44 @@ describe('rooms', () => {
     expect(other.take()).toEqual([['room', 'lobby', 'closed', null]]);
   });
 
+  it('are entered only once by who enters twice, and all is as it was', async () => {
+    const anna = await world.join('anna');
+    const { id } = await world.messenger.rooms.enter(anna.user, 'lobby');
+    const line = await OldUser.join(world, 'mat0299');
+    const other = await OldUser.join(world, 'brb5678', 'peer');
+    await line.bridged.enterRoom('lobby');
+    await other.bridged.enterRoom('lobby');
+    const end = new DeviceEnd(world, anna, 'mat0299', id);
+    end.flush(true);
+    end.say('one');
+    line.bridged.sayInRoom('good day');
+    other.bridged.sayInRoom('hello');
+    end.read();
+    line.take();
+    other.take();
+    for (let times = 0; times < 2; times += 1) {
+      expect(await line.bridged.enterRoom('lobby')).toEqual(['anna', 'brb5678', 'mat0299']);
+    }
+    expect(line.bridged.room).toBe('lobby');
+    expect(anna.connection.take()).toEqual([]);
+    end.say('two');
+    line.bridged.sayInRoom('still here');
+    other.bridged.sayInRoom('so am I');
+    end.read();
+    expect(end.texts).toEqual(['mat0299 1: good day', 'mat0299 2: still here']);
+    expect(end.receipts).toHaveLength(2);
+    expect(line.take()).toEqual([
+      ['text', 'anna', 'lobby', 'two'],
+      ['text', 'brb5678', 'lobby', 'so am I'],
+    ]);
+    expect(other.take()).toEqual([['text', 'mat0299', 'lobby', 'still here']]);
+  });
+
   it('are left for another, and told in order to one who enters while others do', async () => {
     const [anna, berta] = await world.joinAll('anna', 'berta');
     await world.messenger.rooms.enter(anna.user, 'lobby');
     await world.messenger.rooms.enter(anna.user, 'attic');
-    const line = await OldUser.join('mat0299');
+    const line = await OldUser.join(world, 'mat0299');
     await line.bridged.enterRoom('lobby');
     await Promise.all([
       line.bridged.enterRoom('attic'),
@@ -471,7 +479,7 @@ describe('hostile peers', () => {
     ['a text of somebody else', (end: DeviceEnd) => end.say('x', { sender: 'berta' })],
   ])('%s are refused', async (_, misbehave) => {
     const anna = await world.join('anna');
-    const old = await OldUser.join('mat0299');
+    const old = await OldUser.join(world, 'mat0299');
     const end = await opened(anna, old);
     expect(() => {
       misbehave(end);
@@ -482,10 +490,10 @@ describe('hostile peers', () => {
 
   it('cannot speak into conversations of others, nor to devices', async () => {
     const [anna, berta, carla] = await world.joinAll('anna', 'berta', 'carla');
-    const old = await OldUser.join('mat0299');
+    const old = await OldUser.join(world, 'mat0299');
     const { id } = await world.messenger.openSession(anna.user, 'mat0299');
     expect(() => {
-      new DeviceEnd(berta, 'mat0299', id).say('x');
+      new DeviceEnd(world, berta, 'mat0299', id).say('x');
     }).toThrow(refusal('NO_CONVERSATION'));
     const called = world.messenger.openSession(berta.user, 'carla');
     world.messenger.answerCall(carla.user, 'berta', 'accept');
@@ -493,7 +501,7 @@ describe('hostile peers', () => {
     for (const carlaIsAway of [false, true]) {
       if (carlaIsAway) world.breakConnection(carla);
       expect(() => {
-        new DeviceEnd(berta, 'carla', direct.id).say('x');
+        new DeviceEnd(world, berta, 'carla', direct.id).say('x');
       }).toThrow(refusal('NO_CONVERSATION'));
     }
     expect(old.take()).not.toContainEqual(['text', expect.anything(), null, 'x']);
