@@ -294,21 +294,28 @@ describe('what was said', () => {
   });
 
   it.each([
-    ['call is refused', () => world.messenger.answerCall(anna.user, 'mat0299', 'decline')],
+    [
+      'call is refused',
+      () => {
+        world.messenger.answerCall(anna.user, 'mat0299', 'decline');
+        return turn();
+      },
+    ],
     [
       'session is closed',
-      () => {
+      async () => {
         const id = world.messenger.answerCall(anna.user, 'mat0299', 'accept')?.id ?? '';
-        return turn().then(() => {
-          expect(old.bridged.unconfirmed()).toEqual([{ peer: 'anna', count: 1 }]);
-          world.messenger.closeSession(anna.user, 'mat0299', id, 'ended');
-        });
+        await turn();
+        expect(old.bridged.unconfirmed()).toEqual([{ peer: 'anna', count: 1 }]);
+        world.messenger.closeSession(anna.user, 'mat0299', id, 'ended');
+        await turn();
       },
     ],
     [
       'user goes',
       () => {
         old.bridged.leave('dropped');
+        return turn();
       },
     ],
   ])('is settled when the %s', async (_, happens) => {
@@ -317,7 +324,6 @@ describe('what was said', () => {
     await turn();
     expect(state.isSettled).toBe(false);
     await happens();
-    await turn();
     expect(state.isSettled).toBe(true);
     expect(old.bridged.unconfirmed()).toEqual([]);
   });

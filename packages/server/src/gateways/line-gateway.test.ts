@@ -13,6 +13,7 @@ import {
 } from '@parley/protocol';
 import { NetworkRates } from '../dispatch/network-rates.js';
 import { FakeWorld, type Person } from '../domain/fake-world.fixture.js';
+import { DeviceEnd } from './bridged-people.fixture.js';
 import { createLog } from '../log.js';
 import { LineGateway } from './line-gateway.js';
 import { until } from './until.fixture.js';
@@ -44,6 +45,11 @@ class Telnet {
 
   send(...lines: readonly string[]): void {
     this.socket.write(lines.map((line) => `${line}\n`).join(''));
+  }
+
+  /** What has come and was not taken. */
+  get left(): string {
+    return this.#text;
   }
 
   /** The next line. */
@@ -268,6 +274,50 @@ describe('a line user and a native one', () => {
     expect(logged.join()).not.toMatch(/hello|again|two/);
   });
 
+  it.each(['QUIT', 'the end of what he says'])('talk, and %s waits until she has what was said', async (how) => {
+    const alice = await world.join('alice');
+    alice.connection.take();
+    const mat = await telnet();
+    const lines = ['JOIN mat0299', 'MESG alice hi', ...(how === 'QUIT' ? ['QUIT'] : [])];
+    mat.socket.end(lines.map((line) => `${line}\n`).join(''));
+    expect(await mat.line()).toBe('JOIN mat0299 Request Accepted');
+    await until('she is called', () => told(alice, 'session.incoming').length > 0);
+    // That of the call, which rings longer, and the one that his leaving waits for.
+    await until('his leaving waits', () => world.clock.pendingTimers >= 2);
+    // As long as it may be, but not over.
+    world.clock.advance(2_999);
+    const id = world.messenger.answerCall(alice.user, 'mat0299', 'accept')?.id ?? '';
+    await new Promise((resolve) => setImmediate(resolve));
+    const end = new DeviceEnd(world, alice, 'mat0299', id);
+    end.flush(true);
+    end.read();
+    expect(end.texts).toEqual(['mat0299 1: hi']);
+    await mat.closed;
+    expect(mat.left).toBe('');
+    await until('the name is free', () => !world.messenger.isOnline('mat0299'));
+  });
+
+  it.each(['QUIT', 'the end of what he says'])('do not talk, which is told after %s too', async (how) => {
+    const alice = await world.join('alice');
+    alice.connection.take();
+    const mat = await telnet();
+    const lines = ['JOIN mat0299', 'MESG alice hi', ...(how === 'QUIT' ? ['QUIT'] : [])];
+    mat.socket.end(lines.map((line) => `${line}\n`).join(''));
+    expect(await mat.line()).toBe('JOIN mat0299 Request Accepted');
+    await until('she is called', () => told(alice, 'session.incoming').length > 0);
+    // That of the call, which rings longer, and the one that his leaving waits for.
+    await until('his leaving waits', () => world.clock.pendingTimers >= 2);
+    world.clock.advance(2_999);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(world.messenger.isOnline('mat0299')).toBe(true);
+    world.clock.advance(1);
+    expect(await mat.line()).toBe('Not Delivered (alice): 1 Message(s).');
+    await mat.closed;
+    expect(mat.left).toBe('');
+    await until('the name is free', () => !world.messenger.isOnline('mat0299'));
+    expect(told(alice, 'session.cancelled')).toHaveLength(1);
+  });
+
   it('do not talk when she is busy, declines, or is not there', async () => {
     const alice = await world.join('alice');
     const gone = await world.join('gone');
@@ -381,6 +431,21 @@ describe('a flood', () => {
     mat.send(...lines);
     const heard = await brb.lines(count);
     expect(heard).toEqual(lines.map((line) => line.replace('MESG brb5678', 'FROM mat0299:')));
+  });
+
+  it('of lines that are no commands leaves others their turns', async () => {
+    const mat = await user('mat0299');
+    const asd = await user('asd6789');
+    const brb = await user('brb5678');
+    // All that it says is there at once; to each line there is an answer.
+    const count = 10_000;
+    mat.socket.write('what?\n'.repeat(count));
+    brb.send('MESG asd6789 meanwhile');
+    expect(await asd.line()).toBe('FROM brb5678: meanwhile');
+    for (let turns = 0; turns < 2; turns += 1) await new Promise((resolve) => setImmediate(resolve));
+    // A few turns of the event loop have passed, and in each a few lines were looked at.
+    expect(mat.left.split('\n').length).toBeLessThan(500);
+    expect(new Set(await mat.lines(count)).size).toBe(1);
   });
 
   it('of commands to which nobody listens drops only who sent it', async () => {
