@@ -1,7 +1,7 @@
 import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
+import { connect, createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -117,6 +117,40 @@ describe('msa', () => {
     await client.call('server.ping');
     msa.child.kill(signal);
     await client.event('server.shutdown');
+    await client.closed;
+    expect(await msa.exited).toBe(0);
+  });
+
+  it('tells its clients at once, and stops in time, beside old clients that never close', async () => {
+    const msa = new Msa(...local, '--no-tls', '--line-port', '0', '--peer-port', '0', '--pair-port', '0');
+    const doors = (await msa.object()) as Record<'control' | 'line' | 'peer' | 'pair', { port: number }>;
+    const up = Buffer.alloc(36);
+    up.writeInt32LE(1, 0);
+    up.write('brb5678', 8);
+    const old = await Promise.all(
+      [
+        [doors.line, 'JOIN mat0299\n'] as const,
+        [doors.peer, up] as const,
+        // Greeted by itself.
+        [doors.pair, ''] as const,
+      ].map(async ([{ port }, hello]) => {
+        const socket = connect({ host: '127.0.0.1', port, allowHalfOpen: true });
+        closers.push(() => socket.destroy());
+        socket.on('error', () => undefined);
+        socket.write(hello);
+        await once(socket, 'data');
+        return { socket, ended: once(socket.resume(), 'end') };
+      }),
+    );
+    const client = await RawClient.open(doors.control.port);
+    await client.call('server.ping');
+    msa.child.kill('SIGTERM');
+    await client.event('server.shutdown');
+    await Promise.all(old.map(({ ended }) => ended));
+    // None of the old ones has been cut off for that: they have a while to read their last words.
+    for (const { socket } of old) socket.write('still here\n');
+    for (let turns = 0; turns < 20; turns += 1) await new Promise((resolve) => setImmediate(resolve));
+    expect(old.map(({ socket }) => socket.destroyed)).toEqual([false, false, false]);
     await client.closed;
     expect(await msa.exited).toBe(0);
   });
