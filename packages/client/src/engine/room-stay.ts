@@ -142,10 +142,10 @@ export class RoomStay implements Engagement {
   #onLeft(user: string): void {
     if (!this.#conversation.has(user)) return;
     this.#shunned.delete(user);
-    const wasReadable = this.path === 'gateway';
+    const before = this.path;
     this.#conversation.removeMember(user);
     this.#tell({ state: 'left', user });
-    if (!wasReadable || this.path === 'gateway') return;
+    if (this.path === before) return;
     this.#around.notice({
       level: 'info',
       text: `nobody in ${this.name} is behind a gateway any more: it is end-to-end encrypted`,

@@ -12,7 +12,7 @@ import { freePorts, PeerWire } from './peer-client.fixture.js';
 import { PeerGateway } from './peer-gateway.js';
 import { until } from './until.fixture.js';
 
-export const encoder = new TextEncoder();
+const encoder = new TextEncoder();
 export const maxUsers = 3;
 
 export let world: FakeWorld;
@@ -23,7 +23,7 @@ export let port: number;
 export let basePort: number;
 export let logged: Record<string, unknown>[];
 export let stopped: number;
-export let wires: PeerWire[];
+let wires: PeerWire[];
 export let phones: PeerPhone[];
 
 export async function start(settings: Partial<PeerSettings> = {}): Promise<void> {
