@@ -20,6 +20,7 @@ import { reachableCandidates } from '@parley/rendezvous';
 import { TransportError, type Introduction as TransportIntroduction, type LinkEnd } from '@parley/transport';
 import type { CallOptions, ClientEvent, Notice, Path } from './api.js';
 import { GatewayLink, systemLinkClock, type GatewayServer } from './gateway-link.js';
+import { GatewayPace } from './gateway-pace.js';
 import type { LinkHandlers, PeerLink, PeerTransport } from './ports.js';
 import type { EngineSettings } from './settings.js';
 import { Unconfirmed } from './unconfirmed.js';
@@ -61,6 +62,7 @@ const sha256 = (bytes: Uint8Array): Uint8Array => createHash('sha256').update(by
 export class Conversation {
   readonly id: string;
   readonly #options: ConversationOptions;
+  readonly #gatewayPace: GatewayPace;
   readonly #members = new Map<string, Member>();
   /** Members whose link is being closed; their last receipts still count. */
   readonly #parting = new Set<Member>();
@@ -74,6 +76,7 @@ export class Conversation {
   constructor(options: ConversationOptions) {
     this.id = options.id;
     this.#options = options;
+    this.#gatewayPace = new GatewayPace(options.server, systemLinkClock);
   }
 
   get members(): string[] {
@@ -208,8 +211,8 @@ export class Conversation {
   #throughGateway(peer: string, handlers: LinkHandlers): GatewayLink {
     // Numbers begin anew with each introduction: an older link must not say anything more.
     for (const { name, link } of this.#parting) if (name === peer && link instanceof GatewayLink) link.abandon();
-    const { server, settings } = this.#options;
-    const { lingerMs } = settings;
+    const { lingerMs } = this.#options.settings;
+    const server = this.#gatewayPace;
     return new GatewayLink({ peer, conversation: this.id, server, clock: systemLinkClock, lingerMs }, handlers);
   }
 

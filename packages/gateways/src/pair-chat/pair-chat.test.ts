@@ -320,6 +320,44 @@ describe('turns', () => {
   });
 });
 
+describe('leaving', () => {
+  it('of one who has written far ahead leaves room for others, and loses nothing', () => {
+    const { machine } = chat;
+    machine.connected(1, { address: '192.0.2.1', port: 1 });
+    machine.connected(2, { address: '192.0.2.1', port: 2 });
+    machine.receive(2, new TextEncoder().encode('b\n'.repeat(10_000)));
+    machine.disconnected(2);
+    let read = '';
+    let isClosed = false;
+    for (let calls = 0; machine.hasMore || calls === 0; calls += 1) {
+      if (calls > 0) machine.goOn();
+      // What it says now nobody can read.
+      machine.receive(1, Uint8Array.of(0x61, 0x0a));
+      let written = '';
+      for (let output = machine.pollOutput(); output; output = machine.pollOutput()) {
+        if (output.kind === 'write') written += new TextDecoder().decode(output.bytes);
+        if (output.kind === 'close') isClosed = true;
+      }
+      expect(written.length).toBeLessThan(200);
+      read += written;
+    }
+    expect(read).toBe(`${greeting}${'b\0'.repeat(10_000)}exit\0`);
+    expect(isClosed).toBe(true);
+    expect(machine.count).toBe(0);
+  });
+
+  it('of both in the middle of that ends it', () => {
+    const { machine } = chat;
+    machine.connected(1, { address: '192.0.2.1', port: 1 });
+    machine.connected(2, { address: '192.0.2.1', port: 2 });
+    machine.receive(2, new TextEncoder().encode('b\n'.repeat(10_000)));
+    machine.disconnected(2);
+    machine.disconnected(1);
+    expect(machine.hasMore).toBe(false);
+    expect(machine.count).toBe(0);
+  });
+});
+
 describe('the operator', () => {
   it('sees who is there, who went and who is with whom', () => {
     chat.connect('A', 'B', 'C');

@@ -61,6 +61,8 @@ interface Pair {
   readonly second: Member;
   writer: Member;
   isTalking: boolean;
+  /** One of them is gone; what it had written ahead goes to its partner, and then that one goes too. */
+  leaver: Member | null;
 }
 
 /**
@@ -110,7 +112,8 @@ export class PairChat {
   /** @param bytes are kept, not copied. Those of a client that was closed mean nothing. */
   receive(id: number, bytes: Uint8Array): void {
     const member = this.#members.get(id);
-    if (!member) return;
+    // There is nobody left who could read it.
+    if (!member || member.pair?.leaver) return;
     member.kept.push(bytes);
     if (member.pair) this.#takeTurns(member.pair);
     else this.#weigh(member);
@@ -139,7 +142,10 @@ export class PairChat {
   goOn(): void {
     const busy = [...this.#busy];
     this.#busy.clear();
-    for (const pair of busy) this.#takeTurns(pair);
+    for (const pair of busy) {
+      if (pair.leaver) this.#passOn(pair, pair.leaver);
+      else this.#takeTurns(pair);
+    }
   }
 
   pollOutput(): PairOutput | undefined {
@@ -165,7 +171,7 @@ export class PairChat {
   }
 
   #join(first: Member, second: Member): void {
-    const pair: Pair = { first, second, writer: first, isTalking: false };
+    const pair: Pair = { first, second, writer: first, isTalking: false, leaver: null };
     first.pair = pair;
     second.pair = pair;
     this.#log(`${first.label} is paired with ${second.label}`);
@@ -226,15 +232,22 @@ export class PairChat {
   #leave(member: Member, reason: string): void {
     this.#forget(member, reason);
     if (this.#waiting === member) this.#waiting = null;
-    const { pair, kept } = member;
-    if (!pair) return;
-    const partner = partnerOf(member, pair);
-    let line: string | undefined;
-    do {
-      line = kept.shift() ?? exitWord;
+    const { pair } = member;
+    if (!pair || pair.leaver) return;
+    pair.leaver = member;
+    this.#passOn(pair, member);
+  }
+
+  #passOn(pair: Pair, leaver: Member): void {
+    const partner = partnerOf(leaver, pair);
+    for (let lines = 0; lines < turnsMax; lines += 1) {
+      const line = leaver.kept.shift() ?? exitWord;
       this.#pass(line, partner);
-    } while (!line.startsWith(exitWord));
-    this.#close(partner, 'its partner left');
+      if (!line.startsWith(exitWord)) continue;
+      this.#close(partner, 'its partner left');
+      return;
+    }
+    this.#busy.add(pair);
   }
 
   #close(member: Member, reason: string): void {

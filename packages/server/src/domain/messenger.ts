@@ -89,11 +89,15 @@ export class Messenger {
     return cutPage(users, limit, (user) => user.name);
   }
 
+  /** Whether a user has this name, online or not. */
+  async isKnown(name: string): Promise<boolean> {
+    return this.isOnline(name) || (await this.accounts.exists(name));
+  }
+
   /** @throws ParleyError UNKNOWN_USER */
   async findUser(name: string): Promise<{ name: string; online: boolean }> {
-    const online = this.#presence.online(name) !== undefined;
-    if (!online && !(await this.accounts.exists(name))) throw new ParleyError('UNKNOWN_USER');
-    return { name, online };
+    if (!(await this.isKnown(name))) throw new ParleyError('UNKNOWN_USER');
+    return { name, online: this.isOnline(name) };
   }
 
   publish(user: DeviceUser, candidates: readonly Candidate[]): void {

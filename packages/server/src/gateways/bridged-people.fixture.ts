@@ -55,7 +55,7 @@ export class OldUser {
       roomChanged: (room, state, who) => user.told.push(['room', room, state, who]),
       shutdown: () => user.told.push(['shutdown']),
     };
-    user.bridged = await BridgedUser.join(partsOf(world), { name, door, address: '127.0.0.1', port: 5 }, events);
+    user.bridged = await BridgedUser.join(partsOf(world), { typed: name, door, address: '127.0.0.1', port: 5 }, events);
     return user;
   }
 

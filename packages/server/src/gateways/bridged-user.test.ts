@@ -32,7 +32,11 @@ describe('names', () => {
       await expect(OldUser.join(world, name)).rejects.toEqual(refusal('NAME_TAKEN'));
     }
     await expect(world.join('mat0299')).rejects.toEqual(refusal('NAME_TAKEN'));
-    await expect(OldUser.join(world, 'Mat 0299')).rejects.toEqual(refusal('NAME_INVALID'));
+    await expect(OldUser.join(world, 'mat@lab')).rejects.toEqual(refusal('NAME_INVALID'));
+    await world.join('alice');
+    // With a capital I, shown as it was typed.
+    await expect(OldUser.join(world, 'aIice')).rejects.toEqual(refusal('NAME_TAKEN'));
+    expect((await OldUser.join(world, 'Ina')).bridged.name).toBe('ina');
   });
 
   it('are free at once when their user leaves', async () => {

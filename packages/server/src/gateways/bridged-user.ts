@@ -15,6 +15,7 @@ import {
 import type { GatewayConnection, GatewayDoor, GatewayUser, OnlineUser } from '../domain/index.js';
 import { BridgedLink } from './bridged-link.js';
 import type { GatewayParts } from './gateway-parts.js';
+import { lookAlike, sharedName } from './shared-name.js';
 
 /** Texts that wait for a call to be taken; then `say` waits. */
 const waitingTexts = 64;
@@ -45,7 +46,8 @@ export interface BridgeEvents {
 }
 
 export interface BridgedFacts {
-  readonly name: string;
+  /** As the old client gives it. */
+  readonly typed: string;
   readonly door: GatewayDoor;
   /** Where the old client connects from. */
   readonly address: string;
@@ -90,15 +92,19 @@ export class BridgedUser {
   #entering: { readonly room: string; readonly told: (() => void)[] } | undefined;
   #isGone = false;
 
-  private constructor(parts: GatewayParts, facts: BridgedFacts, events: BridgeEvents) {
+  private constructor(parts: GatewayParts, name: string, events: BridgeEvents) {
     this.#parts = parts;
     this.#events = events;
-    this.name = facts.name;
+    this.name = name;
   }
 
   /** @throws ParleyError NAME_INVALID, NAME_TAKEN */
   static async join(parts: GatewayParts, facts: BridgedFacts, events: BridgeEvents): Promise<BridgedUser> {
-    const bridged = new BridgedUser(parts, facts, events);
+    const name = sharedName(facts.typed);
+    if (name === undefined) throw new ParleyError('NAME_INVALID');
+    const other = lookAlike(facts.typed);
+    if (other !== name && (await parts.messenger.isKnown(other))) throw new ParleyError('NAME_TAKEN');
+    const bridged = new BridgedUser(parts, name, events);
     const connection: GatewayConnection = {
       address: facts.address,
       port: facts.port,
@@ -110,7 +116,7 @@ export class BridgedUser {
         bridged.leave('ended');
       },
     };
-    bridged.#user = await parts.messenger.accounts.enterGateway(connection, facts.name, facts.door);
+    bridged.#user = await parts.messenger.accounts.enterGateway(connection, name, facts.door);
     return bridged;
   }
 

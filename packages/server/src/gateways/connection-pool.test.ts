@@ -43,6 +43,11 @@ describe('a full pool', () => {
     expect(newcomer(pool, connections, 'n4')).toEqual([4]);
   });
 
+  it('counts the many addresses of one network as one', () => {
+    const { pool, connections } = filled('192.0.2.1', '2001:db8::1', '192.0.2.1', '2001:db8::2', '2001:db8::3:4');
+    expect(newcomer(pool, connections, '192.0.2.2')).toEqual([1]);
+  });
+
   it('lets those go first that had their last word, in that order', () => {
     const { pool, connections } = filled('a', 'a', 'a', 'b', 'c');
     for (const at of [4, 3]) pool.end(connections[at] as Connection);

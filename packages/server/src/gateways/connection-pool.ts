@@ -1,3 +1,5 @@
+import { clientNetwork } from '../passwords/client-network.js';
+
 /** What a pool needs of a connection. */
 export interface PooledConnection {
   readonly address: string;
@@ -7,14 +9,14 @@ export interface PooledConnection {
 
 /**
  * The connections of one gateway, never more than it has places. When all are taken, a newcomer gets the place of one
- * that has had its last word, else of a stranger: the oldest of the address that has the most of them.
+ * that has had its last word, else of a stranger: the oldest of the network that has the most of them.
  */
 export class ConnectionPool<C extends PooledConnection = PooledConnection> {
   readonly #places: number;
   readonly #all = new Set<C>();
   /** In the order they had their last word. */
   readonly #ending = new Set<C>();
-  /** By address; each in the order they came. */
+  /** By network; each in the order they came. */
   readonly #strangers = new Map<string, Set<C>>();
 
   constructor(places: number) {
@@ -41,15 +43,16 @@ export class ConnectionPool<C extends PooledConnection = PooledConnection> {
 
   /** Somebody is there, and makes room for nobody. */
   settle(connection: C): void {
-    const strangers = this.#strangers.get(connection.address);
+    const network = clientNetwork(connection.address);
+    const strangers = this.#strangers.get(network);
     strangers?.delete(connection);
-    if (strangers?.size === 0) this.#strangers.delete(connection.address);
+    if (strangers?.size === 0) this.#strangers.delete(network);
   }
 
   /** A stranger again. */
   unsettle(connection: C): void {
-    const { address } = connection;
-    this.#strangers.set(address, (this.#strangers.get(address) ?? new Set()).add(connection));
+    const network = clientNetwork(connection.address);
+    this.#strangers.set(network, (this.#strangers.get(network) ?? new Set()).add(connection));
   }
 
   /** It has had its last word. */

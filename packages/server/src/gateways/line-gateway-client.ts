@@ -7,7 +7,7 @@ const highUnread = 16 * 1024;
 const ownShare = 8 * 1024;
 const lowUnread = 4 * 1024;
 
-/** A client that others wait for reads on within this time, or is dropped. */
+/** A client that others wait for, and that reads nothing for so long, is dropped. */
 const stallMs = 5_000;
 
 /**
@@ -66,6 +66,7 @@ export class LineGatewayClient {
     this.socket.write(data, () => {
       for (const tell of delivered) tell();
       this.#unread -= length;
+      if (this.#held.size > 0) this.#watchStall();
       if (this.#unread > lowUnread) return;
       this.#shares.clear();
       this.#release();
@@ -93,13 +94,17 @@ export class LineGatewayClient {
 
   #hold(source: LineGatewayClient): void {
     if (this.#held.has(source)) return;
-    if (this.#held.size === 0) {
-      this.#stopStall = this.#clock.after(stallMs, () => {
-        this.socket.destroy();
-      });
-    }
+    if (this.#held.size === 0) this.#watchStall();
     this.#held.add(source);
     source.#waitsFor += 1;
+  }
+
+  /** From now on, or from when it read last. */
+  #watchStall(): void {
+    this.#stopStall();
+    this.#stopStall = this.#clock.after(stallMs, () => {
+      this.socket.destroy();
+    });
   }
 
   #release(): void {

@@ -4,7 +4,6 @@ import { TokenBucket } from '../dispatch/token-bucket.js';
 import { BridgedUser, type BridgeEvents } from './bridged-user.js';
 import type { GatewaySocket } from './gateway-listener.js';
 import type { GatewayParts } from './gateway-parts.js';
-import { sharedName } from './shared-name.js';
 
 /** What a telnet user may learn of, and meet, at once. */
 const maxOthers = limits.pageNames;
@@ -99,10 +98,8 @@ export class LineWorld {
 
   async #join(typed: string): Promise<void> {
     await this.#turn(() => this.#joins.take(this.#parts.monotonicMs()));
-    const name = sharedName(typed);
-    if (name === undefined) throw new ParleyError('NAME_INVALID');
     const { address, port } = this.#socket;
-    this.#joined = BridgedUser.join(this.#parts, { name, door: 'line', address, port }, this.#events());
+    this.#joined = BridgedUser.join(this.#parts, { typed, door: 'line', address, port }, this.#events());
     const user = await this.#joined;
     this.#user = user;
     if (this.#hasLeft()) {

@@ -19,12 +19,13 @@ let gateway: PeerGateway;
 let port: number;
 let basePort: number;
 let wires: PeerWire[];
+let introductions: NetworkRates;
 
 beforeEach(async () => {
   world = new FakeWorld();
   wires = [];
   basePort = await freePorts(maxUsers + 4);
-  const introductions = new NetworkRates({ burst: 2, perSecond: 1 }, () => world.clock.now());
+  introductions = new NetworkRates({ burst: 2, perSecond: 1 }, () => world.clock.now());
   const settings = { port: 0, maxUsers, basePort, aliveMs: periodMs, allowShutdown: false };
   gateway = new PeerGateway({ ...partsOf(world), introductions }, settings);
   ({ port } = await gateway.listen('127.0.0.1'));
@@ -60,6 +61,20 @@ async function call(user: string, name: string): Promise<PeerWire> {
     return made;
   }
   throw new Error(`${user} is not listed`);
+}
+
+/** Of mat to lena; not their turn yet. */
+async function waitingCall(): Promise<PeerWire> {
+  let asked = 0;
+  const take = introductions.take.bind(introductions);
+  introductions.take = (address) => {
+    asked += 1;
+    return take(address);
+  };
+  const made = await call('lena', 'mat');
+  await until('it is told to wait', () => asked > 0);
+  introductions.take = take;
+  return made;
 }
 
 const text = (content: string): PeerMessage => ({ type: 'text', text: new TextEncoder().encode(content) });
@@ -115,12 +130,22 @@ describe('a client calls', () => {
       expect(await made.next()).toEqual({ type: 'end' });
     }
     lena.take();
-    const made = await call('lena', 'mat');
-    expect(await made.next()).toEqual(declined);
-    expect(await made.next()).toBe('closed');
-    expect(lena.take()).toEqual([]);
+    const waiting = await waitingCall();
     world.clock.advance(1_000);
-    expect(await (await call('lena', 'mat')).next()).toEqual(agreed);
+    expect(await waiting.next()).toEqual(agreed);
+    lena.bridged.close('mat');
+    expect(await waiting.next()).toEqual({ type: 'end' });
+    lena.take();
+    // Others of its network are always faster.
+    const unlucky = await waitingCall();
+    for (let seconds = 0; seconds < 6; seconds += 1) {
+      world.clock.advance(1_000);
+      introductions.take('127.0.0.1');
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(await unlucky.next()).toEqual(declined);
+    expect(await unlucky.next()).toBe('closed');
+    expect(lena.take()).toEqual([]);
   });
 
   it('and gets a text of several lines as several texts', async () => {

@@ -4,8 +4,10 @@ import { BridgedUser, type BridgeEvents } from './bridged-user.js';
 import type { GatewayParts } from './gateway-parts.js';
 import { callClient } from './peer-call.js';
 import { PeerTalk } from './peer-talk.js';
-import { sharedName } from './shared-name.js';
 import type { StatusLog } from './status-log.js';
+
+/** How long a call waits for its turn. */
+const turnMs = 5_000;
 
 /** What a member needs of its gateway. */
 interface Around {
@@ -27,16 +29,11 @@ export class PeerMember implements BridgeEvents {
   readonly #joined: Promise<BridgedUser>;
   #user: BridgedUser | undefined;
 
-  private constructor(
-    parts: GatewayParts,
-    client: DirectoryClient,
-    { name, fromPort }: { name: string; fromPort: number },
-    around: Around,
-  ) {
+  private constructor(parts: GatewayParts, client: DirectoryClient, fromPort: number, around: Around) {
     this.#parts = parts;
     this.client = client;
     this.#around = around;
-    const facts = { name, door: 'peer', address: client.source, port: fromPort } as const;
+    const facts = { typed: client.name, door: 'peer', address: client.source, port: fromPort } as const;
     this.#joined = BridgedUser.join(parts, facts, this);
   }
 
@@ -47,9 +44,7 @@ export class PeerMember implements BridgeEvents {
     fromPort: number,
     around: Around,
   ): Promise<PeerMember> {
-    const name = sharedName(client.name);
-    if (name === undefined) throw new ParleyError('NAME_INVALID');
-    const member = new PeerMember(parts, client, { name, fromPort }, around);
+    const member = new PeerMember(parts, client, fromPort, around);
     member.#user = await member.#joined;
     return member;
   }
@@ -66,17 +61,31 @@ export class PeerMember implements BridgeEvents {
       talk.answer(false);
       return;
     }
-    if (this.#parts.introductions.take(this.client.source) > 0) {
-      talk.answer(false);
-      return;
-    }
     // They call each other: one connection is enough.
     before?.end();
     this.#keep(user, talk);
-    this.#self.open(user).catch((error: unknown) => {
+    this.#open(user, talk).catch((error: unknown) => {
       if (!(error instanceof ParleyError)) this.#parts.log.error({ err: error }, 'peer directory: a call failed');
       if (this.#forget(user, talk)) talk.answer(false);
     });
+  }
+
+  /** @throws ParleyError RATE_LIMITED when others of its network call so much that there is no turn for it */
+  async #open(user: string, talk: PeerTalk): Promise<void> {
+    const { introductions, clock, monotonicMs } = this.#parts;
+    const deadline = monotonicMs() + turnMs;
+    for (
+      let waitMs = introductions.take(this.client.source);
+      waitMs > 0;
+      waitMs = introductions.take(this.client.source)
+    ) {
+      if (monotonicMs() + waitMs > deadline) throw new ParleyError('RATE_LIMITED');
+      await new Promise<void>((resolve) => {
+        clock.after(waitMs, resolve);
+      });
+      if (talk.isOver) return;
+    }
+    await this.#self.open(user);
   }
 
   /** Off the list: ends all talks, and frees the name. */

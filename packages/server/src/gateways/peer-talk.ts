@@ -74,8 +74,12 @@ export class PeerTalk implements GatewayUse {
     return this;
   }
 
-  /** Our RESP to a call; a no ends the talk. */
+  /** Our RESP to a call; a no ends the talk. One that the client has ended meanwhile gets none. */
   answer(agree: boolean): void {
+    if (this.#chat.state !== 'called') {
+      this.#finish();
+      return;
+    }
     this.#socket?.write(this.#chat.answer(agree));
     if (!agree) this.#finish();
   }
@@ -119,13 +123,12 @@ export class PeerTalk implements GatewayUse {
   }
 
   async #take(bytes: Uint8Array): Promise<void> {
-    let isFirst = true;
-    for (const event of this.#chat.received(bytes)) {
+    const events = this.#chat.received(bytes);
+    for (let next = events.next(); !next.done; next = events.next()) {
       this.#deadline.met();
-      // Others have their turn between two messages of one client.
-      if (!isFirst) await new Promise((resolve) => setImmediate(resolve));
-      isFirst = false;
-      await this.#hear(event);
+      await this.#hear(next.value);
+      // Others have their turn between two messages of one client, and this one may be over then.
+      await new Promise((resolve) => setImmediate(resolve));
       if (this.#isOver) return;
     }
     if (this.#chat.begun) this.#deadline.due();

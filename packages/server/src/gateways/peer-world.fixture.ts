@@ -132,7 +132,7 @@ export class OtherUser {
       roomChanged: () => undefined,
       shutdown: () => undefined,
     };
-    user.bridged = await BridgedUser.join(parts, { name, door: 'line', address: '127.0.0.1', port: 5 }, events);
+    user.bridged = await BridgedUser.join(parts, { typed: name, door: 'line', address: '127.0.0.1', port: 5 }, events);
     return user;
   }
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { namePattern } from '@parley/protocol';
-import { sharedName } from './shared-name.js';
+import { lookAlike, sharedName } from './shared-name.js';
 
 describe('the shared name', () => {
   it.each([
@@ -36,6 +36,14 @@ describe('the shared name', () => {
     'bob\n',
   ])('of %j is none', (typed) => {
     expect(sharedName(typed)).toBeUndefined();
+  });
+
+  it.each([
+    ['aIice', 'alice'],
+    ['BOb', 'b0b'],
+    ['Anna', 'anna'],
+  ])('%j could be taken for %s', (typed, name) => {
+    expect(lookAlike(typed)).toBe(name);
   });
 
   it('is a name, whatever is typed, and differs from it in nothing but case, spaces and the end', () => {

@@ -11,5 +11,14 @@ const typedName = /^[a-z0-9][a-z0-9_ -]*$/i;
  */
 export function sharedName(typed: string): string | undefined {
   if (!typedName.test(typed) || typed.length > limits.nameCharacters) return undefined;
+  return fold(typed);
+}
+
+/** The name that a typed one could be taken for where it is shown as it was typed: a capital I is like an l, an O like a 0. */
+export function lookAlike(typed: string): string {
+  return fold(typed.replaceAll('I', 'l').replaceAll('O', '0'));
+}
+
+function fold(typed: string): string {
   return typed.toLowerCase().replaceAll(' ', '-').padEnd(2, '-');
 }

@@ -11,7 +11,7 @@ import type { Reader, SendQueues } from './send-queues.js';
 const lineOverheadBytes = 256;
 
 /** A line takes a token for each of these that it begins: reading a long one is more work. */
-const bytesPerToken = 1024;
+const bytesPerToken = 4 * 1024;
 
 export interface ConnectionSettings {
   readonly pingIntervalMs: number;
@@ -19,7 +19,7 @@ export interface ConnectionSettings {
   readonly pingMisses: number;
   /** Of one line of the client. */
   readonly lineBytes: number;
-  /** Lines of any kind, a long one counted once for each KiB; a client that sends more is cut off. */
+  /** Lines of any kind, a long one counted once for each 4 KiB; a client that sends more is cut off. */
   readonly lineRate: Rate;
   /** What may wait to be written to the client; then it is dropped. */
   readonly sendQueueBytes: number;
