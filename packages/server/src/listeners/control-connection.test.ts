@@ -120,9 +120,9 @@ describe('ControlConnection', () => {
     expect(client.untaken.at(-1)).toMatchObject({ id: null, error: { data: { code: 'RATE_LIMITED' } } });
   });
 
-  it('counts a long line once for each KiB', async () => {
+  it('counts a long line once for each 4 KiB', async () => {
     const line = `${'x'.repeat(60 * 1024)}\n`;
-    client.send(line.repeat(Math.ceil(defaultOptions.lineRate.burst / 61) + 1));
+    client.send(line.repeat(Math.ceil(defaultOptions.lineRate.burst / 16) + 1));
     await Promise.all([client.closed, closed]);
     expect(client.untaken.at(-1)).toMatchObject({ error: { data: { code: 'RATE_LIMITED' } } });
   });
