@@ -1,6 +1,6 @@
 /** The program `msa`. */
 import { exitCodes, ParleyError } from '@parley/protocol';
-import { printable } from '@parley/text';
+import { jsonLine, printable } from '@parley/text';
 import { AdminPrompt } from './admin/admin-prompt.js';
 import type { AdminResult } from './admin/admin-console.js';
 import { readLines } from './admin/read-lines.js';
@@ -138,7 +138,7 @@ class Program {
   }
 
   #printResult(result: AdminResult): void {
-    if (this.#settings.json) this.#printLine(JSON.stringify(result));
+    if (this.#settings.json) this.#printLine(jsonLine(result));
     else if (result.ok || this.#atTerminal) this.#printLine(resultText(result));
     else process.stderr.write(`${resultText(result)}\n`);
   }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { plainLine, printable } from './printable.js';
+import { jsonLine, plainLine, printable } from './printable.js';
 
 describe('printable', () => {
   it('keeps ordinary text of any language, also beyond the basic plane', () => {
@@ -57,5 +57,21 @@ describe('plainLine', () => {
         expect(shown.length).toBeLessThanOrEqual(text.length);
       }),
     );
+  });
+});
+
+describe('jsonLine', () => {
+  it('keeps a text as it is, and yet writes nothing that a terminal obeys', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), (text) => {
+        const line = jsonLine({ text: `${text}\u009b\u202e\u007f\n` });
+        expect(printable(line)).toBe(line);
+        expect(JSON.parse(line)).toEqual({ text: `${text}\u009b\u202e\u007f\n` });
+      }),
+    );
+  });
+
+  it('escapes what is not seen beyond the basic plane, too', () => {
+    expect(jsonLine({ text: '\u{e0080}\ud800' })).toBe('{"text":"\\udb40\\udc80\\ud800"}');
   });
 });

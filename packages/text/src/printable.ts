@@ -19,3 +19,14 @@ export function printable(text: string): string {
 export function plainLine(text: string): string {
   return text.replaceAll('\t', ' ').replace(unprintable, '?');
 }
+
+/** A value as one line of JSON in which such characters are written as `\u` escapes, so that it may be shown as it is. */
+export function jsonLine(value: object): string {
+  return JSON.stringify(value).replace(unprintable, (character) =>
+    Array.from({ length: character.length }, (_, at) => unitEscape(character.charCodeAt(at))).join(''),
+  );
+}
+
+function unitEscape(unit: number): string {
+  return `\\u${unit.toString(16).padStart(4, '0')}`;
+}

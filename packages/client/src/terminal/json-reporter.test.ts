@@ -1,13 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
 import { jsonVersion } from '@parley/protocol';
-import { printable } from '@parley/text';
-import fc from 'fast-check';
 import type { ClientEvent } from '../engine/api.js';
 import { commands, findCommand } from './commands/index.js';
 import { EventBacklog } from './event-backlog.js';
 import { FakeClient, ManualTimer, Written } from './fake-client.fixture.js';
-import { jsonLine, JsonReporter } from './json-reporter.js';
+import { JsonReporter } from './json-reporter.js';
 import { Output } from './output.js';
 
 function setUp() {
@@ -78,15 +76,5 @@ describe('JsonReporter', () => {
     reporter.remark('script.txt:1\u0007');
     expect(out.text).toBe('');
     expect(err.lines).toEqual(['warning: no path to\\u{1b}[2J bob', 'script.txt:1\\u{7}']);
-  });
-
-  it('keeps a text as it is, and yet writes nothing that a terminal obeys', () => {
-    fc.assert(
-      fc.property(fc.string({ unit: 'binary' }), (text) => {
-        const line = jsonLine({ text: `${text}\u009b\u202e\u007f\n` });
-        expect(printable(line)).toBe(line);
-        expect(JSON.parse(line)).toEqual({ text: `${text}\u009b\u202e\u007f\n` });
-      }),
-    );
   });
 });

@@ -1,6 +1,6 @@
 /** The contract of `--json`: docs/protocol/json.md. */
 import { type ParleyError } from '@parley/protocol';
-import { printable } from '@parley/text';
+import { jsonLine, printable } from '@parley/text';
 import type { ClientEvent, Notice } from '../engine/api.js';
 import type { Outcome } from './command.js';
 import { noticeLine } from './event-lines.js';
@@ -9,16 +9,6 @@ import type { Reporter } from './reporter.js';
 import { makeStyle } from './style.js';
 
 const plainStyle = makeStyle({ colour: false, ascii: true, keyOf: () => null });
-
-// What JSON may hold as it is, though a terminal that shows the line would obey it: DEL, C1, marks of direction.
-const unquietCharacters = /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
-
-/** One line of JSON; characters that are not for terminals are written as escapes, which means the same. */
-export function jsonLine(value: object): string {
-  return JSON.stringify(value).replace(unquietCharacters, (character) => {
-    return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
-  });
-}
 
 /** One object a line on standard output, the rest on standard error. */
 export class JsonReporter implements Reporter {
