@@ -25,6 +25,8 @@ export class LineConnection {
   ask: LineAsk | undefined;
   /** How the client's last line ended, and so ours do. */
   ending: LineEnding = '\n';
+  /** It has so much unread that others are told so, rather than that it is dropped. */
+  isClogged = false;
   /** It says no more. */
   hasEnded = false;
   /** It has said goodbye. */

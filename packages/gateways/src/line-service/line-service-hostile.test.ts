@@ -162,4 +162,15 @@ describe('hostile input', () => {
       }),
     );
   });
+
+  it('cannot make one that reads slowly take more than it can: whoever writes is told', () => {
+    const table = new LineTable();
+    const [slow, user] = [table.user('slow'), table.user('mat0299')];
+    table.service.clogged(slow.fd, true);
+    user.send('MESG slow one\nBCST two\nMESG mat0299 three\n');
+    expect(user.take()).toBe('Not Delivered (slow): 1 Message(s).\nFROM mat0299: three\n');
+    table.service.clogged(slow.fd, false);
+    user.send('MESG slow four\n');
+    expect(slow.take()).toBe('FROM mat0299: four\n');
+  });
 });

@@ -95,6 +95,12 @@ export class LineService {
     this.#takeAnswer(connection, ask, answer);
   }
 
+  /** Whether what is written to a connection waits there in such numbers that line users are told so instead. */
+  clogged(fd: number, isClogged: boolean): void {
+    const connection = this.#connections.get(fd);
+    if (connection) connection.isClogged = isClogged;
+  }
+
   /** Whether lines of this connection wait for the answer to an ask, so that no more should be read from it. */
   isWaiting(fd: number): boolean {
     return this.#connections.get(fd)?.ask !== undefined;
@@ -248,6 +254,10 @@ export class LineService {
       this.#ask(connection, { type: 'say', to, text: plain(text) });
       return;
     }
+    if (recipient.isClogged) {
+      this.#write(connection, wording.notDelivered(to, 1));
+      return;
+    }
     this.#write(recipient, wording.from(name, plain(text)));
     if (this.#settings.logsMessages) this.#status('debug', status.message(connection.fd, to));
   }
@@ -255,7 +265,7 @@ export class LineService {
   #broadcast(connection: LineConnection, name: string, text: string): void {
     if (this.#settings.logsMessages) this.#status('debug', status.broadcast(connection.fd));
     for (const other of this.#connections.registered) {
-      if (other !== connection) this.#write(other, wording.from(name, text));
+      if (other !== connection && !other.isClogged) this.#write(other, wording.from(name, text));
     }
     if (this.#settings.broadcastAll) this.#ask(connection, { type: 'broadcast', text });
   }

@@ -7,6 +7,12 @@ const highUnread = 16 * 1024;
 const ownShare = 8 * 1024;
 const lowUnread = 4 * 1024;
 
+/**
+ * With so much unread, a client gets no more of what line users say, who are told: many who each say a little could else
+ * have one dropped that reads as fast as it can.
+ */
+const cloggedUnread = 128 * 1024;
+
 /** A client that others wait for, and that reads nothing for so long, is dropped. */
 const stallMs = 5_000;
 
@@ -21,6 +27,7 @@ export class LineGatewayClient {
   isGone = false;
   /** Its next turn comes. */
   isGoingOn = false;
+  isClogged = false;
   readonly #clock: Clock;
   readonly #goOn: (client: LineGatewayClient) => void;
   /** To be told that what was written last has been taken. */
@@ -34,6 +41,7 @@ export class LineGatewayClient {
   #waitsFor = 0;
   #stopStall: () => void = () => undefined;
   #isPaused = false;
+  #read: () => void = () => undefined;
 
   /** @param goOn called when this client need not wait for others any more */
   constructor(
@@ -52,6 +60,11 @@ export class LineGatewayClient {
     return this.#waitsFor > 0;
   }
 
+  /** @param read called when it is no longer clogged */
+  whenRead(read: () => void): void {
+    this.#read = read;
+  }
+
   /** Calls `delivered` when the system has taken all that is written next. */
   whenWritten(delivered: () => void): void {
     this.#delivered.push(delivered);
@@ -63,11 +76,14 @@ export class LineGatewayClient {
     const delivered = this.#delivered;
     if (delivered.length > 0) this.#delivered = [];
     this.#unread += length;
+    if (this.#unread > cloggedUnread) this.isClogged = true;
     this.socket.write(data, () => {
       for (const tell of delivered) tell();
       this.#unread -= length;
       if (this.#held.size > 0) this.#watchStall();
       if (this.#unread > lowUnread) return;
+      if (this.isClogged) this.#read();
+      this.isClogged = false;
       this.#shares.clear();
       this.#release();
     });

@@ -68,6 +68,9 @@ export class LineGateway {
         this.#goOn(released);
       });
     });
+    client.whenRead(() => {
+      this.#service.clogged(fd, false);
+    });
     this.#clients.set(fd, client);
     this.#act(undefined);
     return {
@@ -153,6 +156,7 @@ export class LineGateway {
     switch (output.type) {
       case 'write':
         client.write(output.text, source);
+        if (client.isClogged) this.#service.clogged(client.fd, true);
         break;
       case 'writeBytes':
         client.write(output.bytes, source);
