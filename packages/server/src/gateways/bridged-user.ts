@@ -12,12 +12,12 @@ import {
   type EventParams,
   type FrameBatch,
 } from '@parley/protocol';
-import type { GatewayConnection, GatewayDoor, GatewayUser, OnlineUser } from '../domain/index.js';
+import type { GatewayConnection, GatewayDoor, GatewayUser } from '../domain/index.js';
 import { BridgedLink } from './bridged-link.js';
 import type { GatewayParts } from './gateway-parts.js';
 import { lookAlike, sharedName } from './shared-name.js';
 
-/** Texts that wait for a call to be taken; then `say` waits. */
+/** Texts that wait for a call to be taken; more are refused. */
 const waitingTexts = 64;
 
 /** How long a text, and all its sender says after it, waits for a peer that takes nothing in; then the session is over. */
@@ -125,11 +125,7 @@ export class BridgedUser {
     return this.#room?.name ?? null;
   }
 
-  /** Who else is online, by name. */
-  others(): { name: string; door: OnlineUser['door'] }[] {
-    return this.#parts.messenger.onlineUsers().filter(({ name }) => name !== this.name);
-  }
-
+  /** Whether a session with this user stands. */
   isInSession(peer: string): boolean {
     return this.#talks.get(peer)?.state === 'open';
   }
@@ -169,7 +165,7 @@ export class BridgedUser {
   /**
    * Says something to a user, who is called first where there is no session. Settles when the text is taken in: what
    * becomes of it later is told by `refused` and `closed`.
-   * @throws ParleyError UNKNOWN_USER, USER_OFFLINE, SELF, TEXT_INVALID
+   * @throws ParleyError UNKNOWN_USER, USER_OFFLINE, SELF, TEXT_INVALID, RATE_LIMITED when too much waits for an answer
    */
   async say(peer: string, text: string): Promise<void> {
     const problem = textProblem(text);
