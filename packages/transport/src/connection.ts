@@ -1,8 +1,8 @@
 /** What two devices do once they share keys: packets, acknowledgements, recovery and streams. */
-import { AckRanges } from './ack-ranges.js';
-import { MalformedError } from './byte-reader.js';
-import { ByteWriter } from './byte-writer.js';
-import type { CongestionController } from './congestion-control.js';
+import { AckRanges } from './recovery/ack-ranges.js';
+import { MalformedError } from './wire/byte-reader.js';
+import { ByteWriter } from './wire/byte-writer.js';
+import type { CongestionController } from './recovery/congestion-control.js';
 import { closeCodes, Violation } from './errors.js';
 import {
   decodeFrames,
@@ -12,15 +12,15 @@ import {
   type CloseFrame,
   type Frame,
   type StreamFrame,
-} from './frames.js';
+} from './wire/frames.js';
 import { transportLimits } from './limits.js';
-import { LossDetection, type LossOutcome } from './loss-detection.js';
-import { NewReno } from './new-reno.js';
-import { packetOverheadBytes, type PacketProtection } from './packet-protection.js';
-import type { DataPacket } from './packets.js';
-import { ReplayWindow } from './replay-window.js';
-import { RttEstimator } from './rtt.js';
-import type { Streams } from './streams.js';
+import { LossDetection, type LossOutcome } from './recovery/loss-detection.js';
+import { NewReno } from './recovery/new-reno.js';
+import { packetOverheadBytes, type PacketProtection } from './session/packet-protection.js';
+import type { DataPacket } from './wire/packets.js';
+import { ReplayWindow } from './session/replay-window.js';
+import { RttEstimator } from './recovery/rtt.js';
+import type { Streams } from './streams/streams.js';
 import type { Timers } from './timers.js';
 
 /** Probes after one probe timeout (RFC 9002, section 6.2.4): two, so that one loss does not double the wait. */

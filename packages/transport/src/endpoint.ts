@@ -2,12 +2,12 @@
 import type { Address } from './address.js';
 import type { CryptoProvider, KeyAgreement, KeyPair, RandomSource } from './crypto-provider.js';
 import { TransportError } from './errors.js';
-import { receiveInitiation } from './handshake-responder.js';
-import { checkIntroduction, type Introduction } from './introduction.js';
+import { receiveInitiation } from './session/handshake-responder.js';
+import { checkIntroduction, type Introduction } from './session/introduction.js';
 import { defaultTransportConfig, transportLimits, type TransportConfig } from './limits.js';
 import { Link } from './link.js';
 import type { LinkEvent, Transmit } from './link-event.js';
-import { Mac1, packetTypes, parseData, parseInitiation, parseResponse, punchBytes } from './packets.js';
+import { Mac1, packetTypes, parseData, parseInitiation, parseResponse, punchBytes } from './wire/packets.js';
 
 export interface EndpointOptions {
   readonly crypto: CryptoProvider;

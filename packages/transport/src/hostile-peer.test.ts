@@ -2,7 +2,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { closeCodes } from './errors.js';
-import type { Frame } from './frames.js';
+import type { Frame } from './wire/frames.js';
 import { transportLimits } from './limits.js';
 import { closeIn, RawPeer } from './testing/raw-peer.js';
 

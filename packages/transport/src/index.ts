@@ -3,7 +3,7 @@ export type { Address } from './address.js';
 export type { Aead, CryptoProvider, HashFunction, KeyAgreement, KeyPair, RandomSource } from './crypto-provider.js';
 export { Endpoint, type EndpointOptions } from './endpoint.js';
 export { closeCodes, TransportError, type TransportErrorCode } from './errors.js';
-export type { Introduction } from './introduction.js';
+export type { Introduction } from './session/introduction.js';
 export { defaultTransportConfig, transportLimits, type TransportConfig } from './limits.js';
 export type { LinkEnd, LinkEvent, LinkState, Transmit } from './link-event.js';
 export type { Link } from './link.js';

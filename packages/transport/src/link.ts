@@ -3,16 +3,16 @@ import { sameAddress, type Address } from './address.js';
 import { Connection, type OpenedPacket } from './connection.js';
 import type { CryptoProvider, KeyAgreement, RandomSource } from './crypto-provider.js';
 import { closeCodes, TransportError, Violation } from './errors.js';
-import type { CloseFrame } from './frames.js';
-import { InitiatorHandshake } from './handshake-initiator.js';
-import { respond, type ReceivedInitiation } from './handshake-responder.js';
-import { retryDelayMs } from './handshake-schedule.js';
-import type { Introduction } from './introduction.js';
+import type { CloseFrame } from './wire/frames.js';
+import { InitiatorHandshake } from './session/handshake-initiator.js';
+import { respond, type ReceivedInitiation } from './session/handshake-responder.js';
+import { retryDelayMs } from './session/handshake-schedule.js';
+import type { Introduction } from './session/introduction.js';
 import { transportLimits, type TransportConfig } from './limits.js';
 import type { LinkEnd, LinkEvent, LinkState, Transmit } from './link-event.js';
-import type { PacketProtection } from './packet-protection.js';
-import { punchPacket, type DataPacket, type ResponsePacket } from './packets.js';
-import { Streams } from './streams.js';
+import type { PacketProtection } from './session/packet-protection.js';
+import { punchPacket, type DataPacket, type ResponsePacket } from './wire/packets.js';
+import { Streams } from './streams/streams.js';
 import { Timers, type Timer } from './timers.js';
 
 export interface LinkEnvironment {

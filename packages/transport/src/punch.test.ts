@@ -4,7 +4,7 @@ import { describe, expect, it } from '@jest/globals';
 import type { Address } from './address.js';
 import { Endpoint } from './endpoint.js';
 import { nodeCrypto } from './node/node-crypto.js';
-import { packetTypes } from './packets.js';
+import { packetTypes } from './wire/packets.js';
 import { seededKeyPair } from './testing/simulated-pair.js';
 
 const here: Address = { address: '192.0.2.1', port: 1111 };

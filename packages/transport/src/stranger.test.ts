@@ -2,9 +2,9 @@
 import { describe, expect, it } from '@jest/globals';
 import { SeededRandom } from '@parley/simulator';
 import { Endpoint } from './endpoint.js';
-import { InitiatorHandshake } from './handshake-initiator.js';
+import { InitiatorHandshake } from './session/handshake-initiator.js';
 import { nodeCrypto } from './node/node-crypto.js';
-import { packetTypes } from './packets.js';
+import { packetTypes } from './wire/packets.js';
 import { RawPeer } from './testing/raw-peer.js';
 import {
   initiatorAddress,

@@ -5,7 +5,7 @@ import type { Address } from '../address.js';
 import type { KeyPair } from '../crypto-provider.js';
 import { Endpoint } from '../endpoint.js';
 import { TransportError } from '../errors.js';
-import type { Introduction } from '../introduction.js';
+import type { Introduction } from '../session/introduction.js';
 import type { TransportConfig } from '../limits.js';
 import type { Link } from '../link.js';
 import type { LinkEnd, LinkState } from '../link-event.js';

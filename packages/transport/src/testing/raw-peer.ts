@@ -1,16 +1,16 @@
 /** An initiator that has all the keys and keeps to no rule: it seals whatever it is told to. */
 import { SeededRandom } from '@parley/simulator';
-import { ByteWriter } from '../byte-writer.js';
+import { ByteWriter } from '../wire/byte-writer.js';
 import { Endpoint } from '../endpoint.js';
-import { decodeFrames, encodeFrame, type CloseFrame, type Frame } from '../frames.js';
-import { InitiatorHandshake } from '../handshake-initiator.js';
-import type { Introduction } from '../introduction.js';
+import { decodeFrames, encodeFrame, type CloseFrame, type Frame } from '../wire/frames.js';
+import { InitiatorHandshake } from '../session/handshake-initiator.js';
+import type { Introduction } from '../session/introduction.js';
 import type { TransportConfig } from '../limits.js';
 import type { Link } from '../link.js';
 import type { LinkEvent } from '../link-event.js';
 import { nodeCrypto } from '../node/node-crypto.js';
-import type { PacketProtection } from '../packet-protection.js';
-import { parseData, parseResponse } from '../packets.js';
+import type { PacketProtection } from '../session/packet-protection.js';
+import { parseData, parseResponse } from '../wire/packets.js';
 import { initiatorAddress, seededKeyPair } from './simulated-pair.js';
 
 export class RawPeer {

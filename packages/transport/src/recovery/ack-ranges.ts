@@ -1,6 +1,6 @@
-import type { AckFrame } from './frames.js';
-import { transportLimits } from './limits.js';
-import { RangeSet } from './range-set.js';
+import type { AckFrame } from '../wire/frames.js';
+import { transportLimits } from '../limits.js';
+import { RangeSet } from '../range-set.js';
 
 /** Every second packet that asks for an acknowledgement gets one at once (RFC 9000, section 13.2.2). */
 const packetsPerAck = 2;

@@ -1,9 +1,9 @@
-import type { CryptoProvider, KeyAgreement, RandomSource } from './crypto-provider.js';
-import { keyBytes } from './crypto-provider.js';
+import type { CryptoProvider, KeyAgreement, RandomSource } from '../crypto-provider.js';
+import { keyBytes } from '../crypto-provider.js';
 import type { Introduction } from './introduction.js';
-import { Handshake, patternIKpsk2 } from './noise/handshake.js';
+import { Handshake, patternIKpsk2 } from '../noise/handshake.js';
 import { PacketProtection } from './packet-protection.js';
-import { encodeInitiationPayload, initiationHeader, Mac1, prologue, type ResponsePacket } from './packets.js';
+import { encodeInitiationPayload, initiationHeader, Mac1, prologue, type ResponsePacket } from '../wire/packets.js';
 
 export interface InitiationOptions {
   readonly crypto: CryptoProvider;

@@ -1,5 +1,5 @@
 import type { AcknowledgedEvent, CongestionController, LostEvent } from './congestion-control.js';
-import { transportLimits } from './limits.js';
+import { transportLimits } from '../limits.js';
 
 const datagramBytes = transportLimits.datagramBytes;
 export const initialWindowBytes = 10 * datagramBytes;

@@ -1,7 +1,7 @@
-import type { CryptoProvider, KeyAgreement, RandomSource } from './crypto-provider.js';
-import { keyBytes } from './crypto-provider.js';
+import type { CryptoProvider, KeyAgreement, RandomSource } from '../crypto-provider.js';
+import { keyBytes } from '../crypto-provider.js';
 import type { Introduction } from './introduction.js';
-import { Handshake, patternIKpsk2 } from './noise/handshake.js';
+import { Handshake, patternIKpsk2 } from '../noise/handshake.js';
 import { PacketProtection } from './packet-protection.js';
 import {
   decodeInitiationPayload,
@@ -10,7 +10,7 @@ import {
   responseHeader,
   type InitiationPacket,
   type InitiationPayload,
-} from './packets.js';
+} from '../wire/packets.js';
 
 /** An initiation that decrypted: who sent it is proven, but not yet that it is fresh, nor that it is expected. */
 export interface ReceivedInitiation {

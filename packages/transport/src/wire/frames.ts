@@ -12,7 +12,7 @@
  */
 import { ByteReader, MalformedError, varintBytes } from './byte-reader.js';
 import type { ByteWriter } from './byte-writer.js';
-import { transportLimits } from './limits.js';
+import { transportLimits } from '../limits.js';
 
 const frameTypes = { padding: 0x00, ping: 0x01, ack: 0x02, stream: 0x08, streamEnd: 0x09, close: 0x1c } as const;
 

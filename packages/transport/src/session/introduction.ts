@@ -1,8 +1,8 @@
-import type { Address } from './address.js';
-import { keyBytes } from './crypto-provider.js';
-import { TransportError } from './errors.js';
-import type { Role } from './noise/handshake.js';
-import { introductionIdBytes } from './packets.js';
+import type { Address } from '../address.js';
+import { keyBytes } from '../crypto-provider.js';
+import { TransportError } from '../errors.js';
+import type { Role } from '../noise/handshake.js';
+import { introductionIdBytes } from '../wire/packets.js';
 
 /** What a server tells each of two devices, so that they find and prove themselves to each other. */
 export interface Introduction {

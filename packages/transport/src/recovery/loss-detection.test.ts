@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { AckFrame } from './frames.js';
+import type { AckFrame } from '../wire/frames.js';
 import { LossDetection, type LossOutcome } from './loss-detection.js';
 import { RttEstimator } from './rtt.js';
 

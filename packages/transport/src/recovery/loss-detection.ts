@@ -1,8 +1,8 @@
 /** Which packets are in flight, which of them are lost, and when to probe (RFC 9002, section 6 and appendix A). */
-import type { AckFrame } from './frames.js';
-import { transportLimits } from './limits.js';
+import type { AckFrame } from '../wire/frames.js';
+import { transportLimits } from '../limits.js';
 import type { RttEstimator } from './rtt.js';
-import type { SentPiece } from './streams.js';
+import type { SentPiece } from '../streams/streams.js';
 
 /** A packet that overtakes another by this many numbers shows it lost (RFC 9002, section 6.1.1). */
 const packetThreshold = 3;

@@ -1,8 +1,8 @@
 /** Seals and opens the data packets of one session. */
-import { counterNonce, tagBytes, type Aead, type CryptoProvider } from './crypto-provider.js';
-import type { Role } from './noise/handshake.js';
-import type { TransportKeys } from './noise/symmetric-state.js';
-import { dataHeader, dataHeaderBytes, type DataPacket } from './packets.js';
+import { counterNonce, tagBytes, type Aead, type CryptoProvider } from '../crypto-provider.js';
+import type { Role } from '../noise/handshake.js';
+import type { TransportKeys } from '../noise/symmetric-state.js';
+import { dataHeader, dataHeaderBytes, type DataPacket } from '../wire/packets.js';
 
 export const packetOverheadBytes = dataHeaderBytes + tagBytes;
 

@@ -2,9 +2,9 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { InitiatorHandshake } from './handshake-initiator.js';
-import { receiveInitiation, respond } from './handshake-responder.js';
-import { nodeCrypto } from './node/node-crypto.js';
+import { InitiatorHandshake } from '../session/handshake-initiator.js';
+import { receiveInitiation, respond } from '../session/handshake-responder.js';
+import { nodeCrypto } from '../node/node-crypto.js';
 import {
   dataHeader,
   decodeInitiationPayload,

@@ -11,7 +11,7 @@
  *
  * Noise message 1 carries: introduction id (16) · timestamp (8). mac1 covers all bytes before it; mac2 is zero.
  */
-import { keyBytes, tagBytes, type CryptoProvider } from './crypto-provider.js';
+import { keyBytes, tagBytes, type CryptoProvider } from '../crypto-provider.js';
 
 export const packetTypes = { initiation: 0x50, response: 0x51, cookieReply: 0x52, data: 0x53, punch: 0x54 } as const;
 

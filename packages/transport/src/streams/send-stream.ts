@@ -1,5 +1,5 @@
-import { transportLimits } from './limits.js';
-import { RangeSet } from './range-set.js';
+import { transportLimits } from '../limits.js';
+import { RangeSet } from '../range-set.js';
 import { StreamBuffer } from './stream-buffer.js';
 
 /** A part of a stream that goes into one frame. */

@@ -1,9 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { ByteWriter } from './byte-writer.js';
-import { closeCodes, TransportError, Violation } from './errors.js';
-import { decodeFrames, type StreamFrame } from './frames.js';
-import { transportLimits } from './limits.js';
+import { ByteWriter } from '../wire/byte-writer.js';
+import { closeCodes, TransportError, Violation } from '../errors.js';
+import { decodeFrames, type StreamFrame } from '../wire/frames.js';
+import { transportLimits } from '../limits.js';
 import { framedBytes } from './message-framing.js';
 import { ReceiveStream } from './receive-stream.js';
 import { SendStream } from './send-stream.js';

@@ -1,4 +1,4 @@
-import { transportLimits } from './limits.js';
+import { transportLimits } from '../limits.js';
 
 /** RFC 9002, section 6.2.2: assumed until the first sample. */
 const initialRttMs = 333;

@@ -1,8 +1,8 @@
 /** The streams of one link, and messages on stream 0. */
-import type { ByteWriter } from './byte-writer.js';
-import { closeCodes, TransportError, Violation } from './errors.js';
-import { encodeFrame, streamFrameOverhead, type StreamFrame } from './frames.js';
-import { transportLimits } from './limits.js';
+import type { ByteWriter } from '../wire/byte-writer.js';
+import { closeCodes, TransportError, Violation } from '../errors.js';
+import { encodeFrame, streamFrameOverhead, type StreamFrame } from '../wire/frames.js';
+import { transportLimits } from '../limits.js';
 import { framedBytes, lengthPrefix, MessageReader } from './message-framing.js';
 import { ReceiveStream } from './receive-stream.js';
 import { SendStream, type StreamPiece } from './send-stream.js';

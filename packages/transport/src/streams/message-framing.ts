@@ -1,8 +1,8 @@
 /** Messages on a stream: each is its length, a varint of 1 to 65,536, and then that many bytes. */
-import { varintBytes } from './byte-reader.js';
-import { ByteWriter } from './byte-writer.js';
-import { closeCodes, Violation } from './errors.js';
-import { transportLimits } from './limits.js';
+import { varintBytes } from '../wire/byte-reader.js';
+import { ByteWriter } from '../wire/byte-writer.js';
+import { closeCodes, Violation } from '../errors.js';
+import { transportLimits } from '../limits.js';
 import type { ReceiveStream } from './receive-stream.js';
 
 /** What a message takes on its stream. */

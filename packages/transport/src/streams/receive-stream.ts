@@ -1,7 +1,7 @@
-import { closeCodes, Violation } from './errors.js';
-import type { StreamFrame } from './frames.js';
-import { transportLimits } from './limits.js';
-import { RangeSet } from './range-set.js';
+import { closeCodes, Violation } from '../errors.js';
+import type { StreamFrame } from '../wire/frames.js';
+import { transportLimits } from '../limits.js';
+import { RangeSet } from '../range-set.js';
 import { StreamBuffer } from './stream-buffer.js';
 
 /** The receiving half of a stream: puts bytes in order, whatever order and however often they come in. */
