@@ -1,6 +1,14 @@
 /** The reliable encrypted datagram transport between two devices, without a socket; see docs/protocol/transport.md. */
 export type { Address } from './address.js';
-export type { Aead, CryptoProvider, HashFunction, KeyAgreement, KeyPair, RandomSource } from './crypto-provider.js';
+export type {
+  Aead,
+  CryptoProvider,
+  HashFunction,
+  KeyAgreement,
+  KeyEncapsulation,
+  KeyPair,
+  RandomSource,
+} from './crypto-provider.js';
 export { Endpoint, type EndpointOptions } from './endpoint.js';
 export { closeCodes, TransportError, type TransportErrorCode } from './errors.js';
 export type { Introduction } from './session/introduction.js';
