@@ -116,8 +116,9 @@ export class Handshake {
     return payload;
   }
 
-  split(): TransportKeys {
-    return this.#symmetric.split();
+  /** As `SymmetricState.split`. */
+  split(secret?: Uint8Array): TransportKeys {
+    return this.#symmetric.split(secret);
   }
 
   #read(symmetric: SymmetricState, message: Uint8Array): Uint8Array | undefined {

@@ -4,10 +4,12 @@ import { counterNonce, tagBytes, type Aead, type CryptoProvider, type HashFuncti
 const empty = new Uint8Array(0);
 const encoder = new TextEncoder();
 
-/** The two keys that a finished handshake gives: for packets from the initiator, and for those to it. */
+/** What a finished handshake gives, 32 bytes each. */
 export interface TransportKeys {
   readonly fromInitiator: Uint8Array;
   readonly fromResponder: Uint8Array;
+  /** A third output of the same HKDF: the pre-shared key of the handshake that follows this one. */
+  readonly next: Uint8Array;
 }
 
 export class SymmetricState {
@@ -79,9 +81,10 @@ export class SymmetricState {
     return this.#cipher ? tagBytes : 0;
   }
 
-  split(): TransportKeys {
-    const [first, second] = this.#expand(empty);
-    return { fromInitiator: first.slice(0, 32), fromResponder: second.slice(0, 32) };
+  /** @param secret mixed in; without it the first two keys are those of Noise. May be called again with another. */
+  split(secret: Uint8Array = empty): TransportKeys {
+    const [first, second, third] = this.#expand(secret);
+    return { fromInitiator: first.slice(0, 32), fromResponder: second.slice(0, 32), next: third.slice(0, 32) };
   }
 
   #setKey(key: Uint8Array): void {
