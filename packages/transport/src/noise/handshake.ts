@@ -30,7 +30,7 @@ export interface HandshakeOptions {
   readonly pattern: HandshakePattern;
   readonly role: Role;
   readonly prologue: Uint8Array;
-  /** Fresh for this handshake. */
+  /** Fresh for this handshake, which erases it at its end. */
   readonly ephemeral: KeyAgreement;
   readonly static?: KeyAgreement | undefined;
   /** When it is known beforehand. */
@@ -116,8 +116,9 @@ export class Handshake {
     return payload;
   }
 
-  /** As `SymmetricState.split`. */
+  /** As `SymmetricState.split`. The handshake is over: without its ephemeral key nobody can repeat it. */
   split(secret?: Uint8Array): TransportKeys {
+    this.#ephemeral.erase();
     return this.#symmetric.split(secret);
   }
 

@@ -1,5 +1,6 @@
 /** The cipher state and symmetric state of the Noise Protocol Framework, revision 34, sections 5.1 and 5.2. */
 import { counterNonce, tagBytes, type Aead, type CryptoProvider, type HashFunction } from '../crypto-provider.js';
+import { hkdf } from './hkdf.js';
 
 const empty = new Uint8Array(0);
 const encoder = new TextEncoder();
@@ -17,6 +18,8 @@ export class SymmetricState {
   readonly #hash: HashFunction;
   #chainingKey: Uint8Array;
   #transcript: Uint8Array;
+  #key: Uint8Array | undefined;
+  /** Made from the key when something is to be sealed or opened: most keys are replaced before that. */
   #cipher: Aead | undefined;
   #nonce = 0;
 
@@ -37,6 +40,7 @@ export class SymmetricState {
     const copy = new SymmetricState(this.#crypto, this.#hash, '');
     copy.#chainingKey = this.#chainingKey;
     copy.#transcript = this.#transcript;
+    copy.#key = this.#key;
     copy.#cipher = this.#cipher;
     copy.#nonce = this.#nonce;
     return copy;
@@ -47,58 +51,53 @@ export class SymmetricState {
   }
 
   mixKey(material: Uint8Array): void {
-    const [chainingKey, key] = this.#expand(material);
+    const [chainingKey, key] = hkdf(this.#hash, this.#chainingKey, material);
     this.#chainingKey = chainingKey;
     this.#setKey(key);
   }
 
   mixKeyAndHash(material: Uint8Array): void {
-    const [chainingKey, mixed, key] = this.#expand(material);
+    const [chainingKey, mixed, key] = hkdf(this.#hash, this.#chainingKey, material, 3);
     this.#chainingKey = chainingKey;
     this.mixHash(mixed);
     this.#setKey(key);
   }
 
   encryptAndHash(plaintext: Uint8Array): Uint8Array {
-    const ciphertext = this.#cipher
-      ? this.#cipher.seal(counterNonce(this.#nonce++), this.#transcript, plaintext)
-      : plaintext;
+    const cipher = this.#liveCipher();
+    const ciphertext = cipher ? cipher.seal(counterNonce(this.#nonce++), this.#transcript, plaintext) : plaintext;
     this.mixHash(ciphertext);
     return ciphertext;
   }
 
   /** Undefined when the ciphertext does not authenticate; the state is then of no more use. */
   decryptAndHash(ciphertext: Uint8Array): Uint8Array | undefined {
-    const plaintext = this.#cipher
-      ? this.#cipher.open(counterNonce(this.#nonce++), this.#transcript, ciphertext)
-      : ciphertext;
+    const cipher = this.#liveCipher();
+    const plaintext = cipher ? cipher.open(counterNonce(this.#nonce++), this.#transcript, ciphertext) : ciphertext;
     this.mixHash(ciphertext);
     return plaintext;
   }
 
   /** How much longer a field is once encrypted: nothing before the first key, a tag after it. */
   get expansionBytes(): number {
-    return this.#cipher ? tagBytes : 0;
+    return this.#key ? tagBytes : 0;
   }
 
   /** @param secret mixed in; without it the first two keys are those of Noise. May be called again with another. */
   split(secret: Uint8Array = empty): TransportKeys {
-    const [first, second, third] = this.#expand(secret);
+    const [first, second, third] = hkdf(this.#hash, this.#chainingKey, secret, 3);
     return { fromInitiator: first.slice(0, 32), fromResponder: second.slice(0, 32), next: third.slice(0, 32) };
   }
 
   #setKey(key: Uint8Array): void {
-    this.#cipher = this.#crypto.aead(key.subarray(0, 32));
+    this.#key = key.subarray(0, 32);
+    this.#cipher = undefined;
     this.#nonce = 0;
   }
 
-  /** HKDF of Noise, section 4.3, with three outputs; who needs two leaves the third. */
-  #expand(material: Uint8Array): [Uint8Array, Uint8Array, Uint8Array] {
-    const secret = this.#hash.hmac(this.#chainingKey, material);
-    const first = this.#hash.hmac(secret, Uint8Array.of(1));
-    const second = this.#hash.hmac(secret, first, Uint8Array.of(2));
-    const third = this.#hash.hmac(secret, second, Uint8Array.of(3));
-    return [first, second, third];
+  #liveCipher(): Aead | undefined {
+    if (this.#key) this.#cipher ??= this.#crypto.aead(this.#key);
+    return this.#cipher;
   }
 }
 
