@@ -58,7 +58,7 @@ function provide(sodium: Sodium): CryptoProvider {
     keyAgreement: (privateKey) => new SodiumKeyAgreement(sodium, privateKey),
     aead: (key) => new KeyedAead(cipher, key),
     mlKem768: nodeCrypto.mlKem768,
-    equal: nodeCrypto.equal,
+    equal: (a, b) => nodeCrypto.equal(a, b),
   };
 }
 

@@ -23,12 +23,12 @@ export class SymmetricState {
   #cipher: Aead | undefined;
   #nonce = 0;
 
-  constructor(crypto: Pick<CryptoProvider, 'aead'>, hash: HashFunction, protocolName: string) {
+  /** @param initial HASHLEN bytes: `initialHash` of the protocol's name. */
+  constructor(crypto: Pick<CryptoProvider, 'aead'>, hash: HashFunction, initial: Uint8Array) {
     this.#crypto = crypto;
     this.#hash = hash;
-    const name = encoder.encode(protocolName);
-    this.#transcript = name.length <= hash.length ? padded(name, hash.length) : hash.hash(name);
-    this.#chainingKey = this.#transcript;
+    this.#transcript = initial;
+    this.#chainingKey = initial;
   }
 
   /** The handshake hash: equal on both sides, and unlike that of every other handshake. */
@@ -37,9 +37,8 @@ export class SymmetricState {
   }
 
   copy(): SymmetricState {
-    const copy = new SymmetricState(this.#crypto, this.#hash, '');
+    const copy = new SymmetricState(this.#crypto, this.#hash, this.#transcript);
     copy.#chainingKey = this.#chainingKey;
-    copy.#transcript = this.#transcript;
     copy.#key = this.#key;
     copy.#cipher = this.#cipher;
     copy.#nonce = this.#nonce;
@@ -101,8 +100,11 @@ export class SymmetricState {
   }
 }
 
-function padded(bytes: Uint8Array, length: number): Uint8Array {
-  const result = new Uint8Array(length);
-  result.set(bytes);
-  return result;
+/** What the transcript and the chaining key are before anything was mixed into them. */
+export function initialHash(hash: HashFunction, protocolName: string): Uint8Array {
+  const name = encoder.encode(protocolName);
+  if (name.length > hash.length) return hash.hash(name);
+  const padded = new Uint8Array(hash.length);
+  padded.set(name);
+  return padded;
 }
