@@ -24,12 +24,14 @@ export class KeyedAead implements Aead {
   }
 
   seal(nonce: Uint8Array, associatedData: Uint8Array, plaintext: Uint8Array): Uint8Array {
+    requireNonce(nonce);
     const sealed = new Uint8Array(plaintext.length + tagBytes);
     this.#cipher.seal(this.#liveKey(), nonce, associatedData, plaintext, sealed);
     return sealed;
   }
 
   open(nonce: Uint8Array, associatedData: Uint8Array, ciphertext: Uint8Array): Uint8Array | undefined {
+    requireNonce(nonce);
     const key = this.#liveKey();
     if (ciphertext.length < tagBytes) return undefined;
     const plaintext = this.#cipher.open(key, nonce, associatedData, ciphertext);
@@ -66,4 +68,8 @@ export class KeyedAead implements Aead {
     if (!this.#key) throw new Error('the key was erased');
     return this.#key;
   }
+}
+
+function requireNonce(nonce: Uint8Array): void {
+  if (nonce.length !== 12) throw new RangeError('a ChaCha20-Poly1305 nonce has 12 bytes');
 }
