@@ -14,8 +14,11 @@ export const transportLimits = {
   streams: 1,
   /** Holes in what was received of a stream; a datagram that would make more is treated as lost. */
   streamGaps: 1_024,
-  /** Ranges in one ACK frame, and packet-number ranges remembered; the oldest are forgotten first. */
-  ackRanges: 32,
+  /**
+   * Ranges in one ACK frame, and packet-number ranges remembered; the oldest are forgotten first. Why this many stands
+   * in recovery/ack-ranges.ts.
+   */
+  ackRanges: 64,
   /** Candidate addresses of one introduction; more are ignored. */
   candidates: 32,
   /** Datagrams of handshake and closing that wait for the socket; more are dropped, as a network would. */
