@@ -100,12 +100,13 @@ export class IncomingStream {
     return true;
   }
 
-  /** What has come whole stays readable. @throws Violation for a final size that contradicts. */
+  /** What has come whole, with its end, stays readable. @throws Violation for a final size that contradicts. */
   onReset(code: number, finalSize: number): void {
     this.#checkEnd(finalSize, true);
     this.#countReceived(finalSize);
+    const isWhole = this.#contiguousEnd === this.#finalSize;
     this.#finalSize = finalSize;
-    if (this.#state === 'open' && this.#contiguousEnd < finalSize) {
+    if (this.#state === 'open' && !isWhole) {
       this.#state = 'reset';
       this.#resetCode = code;
     }
@@ -114,6 +115,8 @@ export class IncomingStream {
 
   /** We want no more. @returns whether the peer is to be told. */
   stop(): boolean {
+    // Whoever wants no more need not hear that no more comes.
+    if (this.#state === 'reset') this.#state = 'closed';
     if (this.#state !== 'open') return false;
     this.#state = 'stopped';
     this.#drop();
