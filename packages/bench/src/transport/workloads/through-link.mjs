@@ -1,6 +1,6 @@
 // Through the user-space link: first the link itself, then who gets how much through it, and how late.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { begin, measure, observe, rate } from './window.mjs';
+import { begin, measure, measureEachSecond, observe, rate } from './window.mjs';
 
 const oneWayMs = 25;
 const roundTripSeconds = (2 * oneWayMs) / 1_000;
@@ -66,8 +66,10 @@ const goodput = Object.entries(profiles).map(([name, profile]) => ({
   columns: [{ key: 'megabytesPerSecond', title: 'MB/s', digits: 2 }],
   async measure(peer, context) {
     await context.link.shape(profile, context.seed);
-    const seen = await measure(peer, { ...context, workload: 'bulk' });
-    return { megabytesPerSecond: rate(seen, 'listener', 'received') / 1e6 };
+    const seen = await measureEachSecond(peer, { ...context, workload: 'bulk' });
+    const goodputOf = (window) => rate(window, 'listener', 'received') / 1e6;
+    const { directions } = await context.link.stats();
+    return { megabytesPerSecond: goodputOf(seen), eachSecond: seen.eachSecond.map(goodputOf), link: directions };
   },
 }));
 
