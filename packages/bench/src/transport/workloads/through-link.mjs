@@ -18,6 +18,8 @@ const profiles = {
 };
 
 const rivals = ['tcp-cubic', 'tcp-bbr', 'udx', 'datachannel', 'parley'];
+/** Where congestion control is what counts. */
+const controls = [...rivals, 'parley-cubic'];
 const blastBps = { loss1: 80e6, loss5: 80e6, bottleneck: 150e6, 'bottleneck-loss1': 150e6 };
 
 /** The link before anyone's congestion control is asked: pings and a blast of plain datagrams. */
@@ -62,7 +64,7 @@ const goodput = Object.entries(profiles).map(([name, profile]) => ({
   needsLink: true,
   // Startup and what follows it are to be seen, not only startup.
   timesSeconds: 2,
-  peers: rivals,
+  peers: controls,
   columns: [{ key: 'megabytesPerSecond', title: 'MB/s', digits: 2 }],
   async measure(peer, context) {
     await context.link.shape(profile, context.seed);
@@ -115,7 +117,7 @@ const shares = ['tcp-cubic', 'tcp-bbr'].map((rival) => ({
   title: `One flow and one of ${rival} together through ${describe(sharedLink)}`,
   needsLink: true,
   timesSeconds: 4,
-  peers: rivals,
+  peers: controls,
   columns: [
     { key: 'share', title: 'share %', digits: 1 },
     { key: 'together', title: 'both Mbit/s', digits: 1 },
