@@ -45,7 +45,7 @@ export interface Bounds {
 }
 
 /** A stream takes up to twice its window, as its buffer grows by doubling. */
-export const defaultBounds: Bounds = {
+const defaultBounds: Bounds = {
   receiveBytes: 2 * transportLimits.receiveWindowBytes,
   sendBytes: defaultTransportConfig.sendBufferBytes,
 };

@@ -70,7 +70,7 @@ function moving(kind: Moves['kind']): Scenario {
 }
 
 /** Those of the QUIC interop runner, at 10 Mbit/s and 30 ms unless they say otherwise. */
-export const interopScenarios: readonly Scenario[] = [
+const interopScenarios: readonly Scenario[] = [
   {
     name: 'handshake-loss',
     conditions: { ...interopPath, loss: 0.3 },
@@ -179,7 +179,7 @@ const upAndDown: Scenario = {
   stallMs: 15_000,
 };
 
-export const ladderScenarios: readonly Scenario[] = [...rungs, upAndDown];
+const ladderScenarios: readonly Scenario[] = [...rungs, upAndDown];
 
 /** Many keys and keep-alives long: a chat through most of a day. */
 export const longScenarios: readonly Scenario[] = [
