@@ -1,59 +1,84 @@
-/** What two devices do once they share keys: packets, acknowledgements, recovery and streams. */
+/** What two devices do once they share keys: packets, acknowledgements, recovery, congestion control and streams. */
+import type { RandomSource } from './crypto-provider.js';
+import { closeCodes, Violation } from './errors.js';
+import { MtuDiscovery } from './paths/mtu-discovery.js';
 import { AckRanges } from './recovery/ack-ranges.js';
+import type { CongestionController } from './recovery/congestion-controller.js';
+import { DeliveryRate } from './recovery/delivery-rate.js';
+import { LossRecovery } from './recovery/loss-recovery.js';
+import { Pacer } from './recovery/pacer.js';
+import { repeatSmall } from './recovery/repair.js';
+import { RttEstimator } from './recovery/rtt.js';
+import type { SentContent, SentPacket } from './recovery/sent-packet.js';
+import { SkippedNumbers } from './recovery/skipped-numbers.js';
+import type { PostQuantumExchange } from './session/post-quantum-exchange.js';
+import type { Session } from './session/session.js';
+import type { StreamSet } from './streams/stream-set.js';
+import type { Timers } from './timers.js';
 import { MalformedError } from './wire/byte-reader.js';
 import { ByteWriter } from './wire/byte-writer.js';
-import type { CongestionController } from './recovery/congestion-control.js';
-import { closeCodes, Violation } from './errors.js';
-import {
-  decodeFrames,
-  encodeFrame,
-  isAckEliciting,
-  type AckFrame,
-  type CloseFrame,
-  type Frame,
-  type StreamFrame,
-} from './wire/frames.js';
-import { transportLimits } from './limits.js';
-import { LossDetection, type LossOutcome } from './recovery/loss-detection.js';
-import { NewReno } from './recovery/new-reno.js';
-import { packetOverheadBytes, type PacketProtection } from './session/packet-protection.js';
-import type { DataPacket } from './wire/packets.js';
-import { ReplayWindow } from './session/replay-window.js';
-import { RttEstimator } from './recovery/rtt.js';
-import type { Streams } from './streams/streams.js';
-import type { Timers } from './timers.js';
+import { pathDataBytes, type AckFrame } from './wire/frame-types.js';
+import { readFrames, type FrameSink } from './wire/frame-reader.js';
+import { writeAck, writeClose, writePathChallenge, writePathResponse, writePing } from './wire/frame-writer.js';
+import { dataHeaderBytes, type Phase } from './wire/packets.js';
+import { tagBytes } from './crypto-provider.js';
 
 /** Probes after one probe timeout (RFC 9002, section 6.2.4): two, so that one loss does not double the wait. */
 const probesPerTimeout = 2;
+/** A packet with less room than this is not begun: header, tag, and an ACK or a small frame. */
+const smallestPacketBytes = 128;
+const noContents: readonly SentContent[] = [];
 
-/** An authentic packet, once. */
-export interface OpenedPacket {
-  readonly counter: number;
-  readonly frames: Uint8Array;
-  /** No packet with a higher counter came before it. */
-  readonly isNewest: boolean;
+export interface ConnectionOptions {
+  readonly random: RandomSource;
+  readonly streams: StreamSet;
+  readonly timers: Timers;
+  /** Of the first session; carries user content only once it is complete. */
+  readonly exchange: PostQuantumExchange;
+  /** The largest datagram that the outgoing interface carries, as far as it is known. */
+  readonly maxDatagramBytes: number;
+  /** One for each path. */
+  readonly newController: (datagramBytes: number) => CongestionController;
 }
 
-export class Connection {
-  readonly #protection: PacketProtection;
-  readonly #streams: Streams;
+export interface CloseFrame {
+  readonly code: number;
+  readonly reason: string;
+}
+
+export class Connection implements FrameSink {
+  readonly #streams: StreamSet;
   readonly #timers: Timers;
-  readonly #replay = new ReplayWindow();
+  readonly #exchange: PostQuantumExchange;
+  readonly #newController: (datagramBytes: number) => CongestionController;
   readonly #acks = new AckRanges();
   readonly #rtt = new RttEstimator();
-  readonly #loss = new LossDetection(this.#rtt);
-  readonly #congestion: CongestionController = new NewReno();
-  readonly #payload = new Uint8Array(transportLimits.datagramBytes - packetOverheadBytes);
-  #nextCounter = 0;
+  readonly #loss = new LossRecovery(this.#rtt);
+  readonly #skipped: SkippedNumbers;
+  readonly #mtu: MtuDiscovery;
+  #rate = new DeliveryRate();
+  #pacer = new Pacer();
+  #congestion: CongestionController;
+  #nextNumber = 0;
   #probes = 0;
   #pingWanted = false;
-  /** There was nothing more to send when the window had room. */
-  #appLimited = true;
+  #challenge: Uint8Array | undefined;
+  #pathAnswer: Uint8Array | undefined;
+  /** What the sink's methods need of the packet that is being read. */
+  #now = 0;
+  #phase: Phase = 0;
+  #session: Session | undefined;
+  #close: CloseFrame | undefined;
+  #provenPathData: Uint8Array | undefined;
 
-  constructor(protection: PacketProtection, streams: Streams, timers: Timers) {
-    this.#protection = protection;
-    this.#streams = streams;
-    this.#timers = timers;
+  constructor(options: ConnectionOptions) {
+    this.#streams = options.streams;
+    this.#timers = options.timers;
+    this.#exchange = options.exchange;
+    this.#newController = options.newController;
+    this.#skipped = new SkippedNumbers(options.random);
+    this.#mtu = new MtuDiscovery(options.maxDatagramBytes);
+    this.#congestion = options.newController(this.#mtu.datagramBytes);
   }
 
   /** Smoothed round trip; undefined before the first measurement. */
@@ -73,50 +98,89 @@ export class Connection {
     return this.#congestion.windowBytes;
   }
 
+  get congestion(): CongestionController {
+    return this.#congestion;
+  }
+
+  /** The largest datagram that is sent now. */
+  get datagramBytes(): number {
+    return this.#mtu.datagramBytes;
+  }
+
   /** Takes a round trip that the handshake measured. */
   seedRtt(rttMs: number): void {
     this.#rtt.seed(rttMs);
   }
 
-  /** Undefined for a packet that is not authentic, or that came before. */
-  open(packet: DataPacket): OpenedPacket | undefined {
-    if (!this.#replay.accepts(packet.counter)) return undefined;
-    const frames = this.#protection.open(packet);
-    if (!frames) return undefined;
-    const isNewest = packet.counter > this.#replay.highest;
-    this.#replay.mark(packet.counter);
-    return { counter: packet.counter, frames, isNewest };
+  setMaxDatagramBytes(bytes: number): void {
+    this.#mtu.setMaximum(bytes);
   }
 
-  /** @returns a CLOSE frame if there was one. @throws Violation when the peer breaks a rule. */
-  handle(now: number, packet: OpenedPacket): CloseFrame | undefined {
-    const frames = decodeOrBlame(packet.frames);
-    const close = frames.find((frame) => frame.type === 'close');
-    // First what it acknowledges, which stands even when there is no room for the rest: two sides that are both full
-    // would else wait for each other.
-    for (const frame of frames) if (frame.type === 'ack') this.#onAck(now, frame);
-    const pieces = frames.filter(isStream);
-    if (this.#streams.hasRoomFor(pieces)) {
-      this.#acks.onReceived(now, packet.counter, frames.some(isAckEliciting));
-      for (const piece of pieces) this.#streams.receive(piece);
+  /**
+   * @param frames of an authentic packet that came for the first time
+   * @returns a CLOSE frame if there was one
+   * @throws Violation when the peer breaks a rule
+   */
+  handlePacket(now: number, session: Session, phase: Phase, number: number, frames: Uint8Array): CloseFrame | undefined {
+    this.#now = now;
+    this.#phase = phase;
+    this.#session = session;
+    this.#close = undefined;
+    let asksForAck: boolean;
+    try {
+      asksForAck = readFrames(frames, this);
+    } catch (error) {
+      if (error instanceof MalformedError) throw new Violation(closeCodes.frameEncoding, error.message);
+      throw error;
     }
+    // What was not taken is not acknowledged: the peer sends it again.
+    if (!this.#streams.takeRefusal()) this.#acks.onReceived(now, number, asksForAck);
     this.#armTimers();
-    return close;
+    return this.#close;
   }
 
   /** For a closed link, to which nothing else in a packet matters. */
-  closeIn(packet: OpenedPacket): CloseFrame | undefined {
+  isCloseIn(frames: Uint8Array): boolean {
+    let found = false;
+    const onlyClose: FrameSink = {
+      ...ignoringSink,
+      onClose() {
+        found = true;
+      },
+    };
     try {
-      return decodeFrames(packet.frames).find((frame) => frame.type === 'close');
+      readFrames(frames, onlyClose);
     } catch (error) {
-      if (error instanceof MalformedError) return undefined;
-      throw error;
+      if (!(error instanceof MalformedError)) throw error;
     }
+    return found;
   }
 
-  /** The peer was heard from another address: what waits for a timeout on the old path is tried on the new one. */
-  onPathChanged(): void {
-    this.#loss.forgetBackoff();
+  /** PATH_RESPONSE data that came since the last call. */
+  takePathResponse(): Uint8Array | undefined {
+    const data = this.#provenPathData;
+    this.#provenPathData = undefined;
+    return data;
+  }
+
+  /**
+   * Packets go to another address from now on.
+   * @param isRebinding the peer is where it was, behind another port: what was learned about the path still holds
+   */
+  onPathChanged(isRebinding: boolean): void {
+    if (isRebinding) {
+      // What waits for a timeout on the old path is tried on the new one.
+      this.#loss.forgetBackoff();
+    } else {
+      for (const packet of this.#loss.abandon()) {
+        for (const content of packet.contents) content.onLost();
+      }
+      this.#rtt.reset();
+      this.#mtu.reset();
+      this.#rate = new DeliveryRate();
+      this.#pacer = new Pacer();
+      this.#congestion = this.#newController(this.#mtu.datagramBytes);
+    }
     this.#armTimers();
   }
 
@@ -125,93 +189,297 @@ export class Connection {
     this.#pingWanted = true;
   }
 
+  /** Sends this in a PATH_CHALLENGE with the next packet. */
+  challenge(data: Uint8Array): void {
+    this.#challenge = data;
+  }
+
   onLossTimeout(now: number): void {
     const outcome = this.#loss.onTimeout(now);
-    if (outcome === 'probe') {
+    if (outcome.kind === 'probe') {
       this.#probes = probesPerTimeout;
+      this.#mtu.onProbeTimeout(this.#loss.probeCount);
       // RFC 9002, section 6.2.4: a probe carries what has waited longest, which may be all that was lost.
       for (const packet of this.#loss.oldest(probesPerTimeout)) {
-        for (const piece of packet.pieces) this.#streams.onLost(piece);
+        for (const content of packet.contents) content.onLost();
       }
     } else {
-      this.#onLost(now, outcome);
+      this.#onLost(now, outcome.packets, outcome.isPersistentCongestion);
     }
     this.#armTimers();
   }
 
-  /** The next datagram to send now, or undefined when there is none. */
-  pollTransmit(now: number): Uint8Array | undefined {
+  /** Whether there is something that waits for keys: they are worth a handshake then. */
+  get wantsToSend(): boolean {
+    return this.#probes > 0 || this.#pingWanted || this.#streams.hasContent;
+  }
+
+  /**
+   * Writes and seals the next datagram into `packet`.
+   * @param maxBytes that may go to the peer's address now
+   * @returns its length; 0 when there is nothing to send now
+   */
+  pollTransmit(now: number, packet: Uint8Array, session: Session, maxBytes: number): number {
+    const limit = Math.min(this.#mtu.datagramBytes, maxBytes);
+    if (limit < smallestPacketBytes) return 0;
+    const phase: Phase = session.isFinal && !this.#exchange.hasContent ? 1 : 0;
+    const hasContent = this.#hasContent(phase);
     const mayFly =
-      this.#probes > 0 || this.#loss.bytesInFlight + transportLimits.datagramBytes <= this.#congestion.windowBytes;
-    const hasContent = this.#streams.hasPiece || this.#pingWanted || this.#probes > 0;
-    if (!(mayFly && hasContent) && !this.#acks.isDue(now)) {
-      if (mayFly) this.#appLimited = true;
-      return undefined;
+      this.#probes > 0 || this.#loss.bytesInFlight + this.#mtu.datagramBytes <= this.#congestion.windowBytes;
+    let sendsContent = false;
+    if (hasContent && mayFly) {
+      const at = this.#probes > 0 ? now : this.#pacer.nextSendAt(now);
+      sendsContent = at <= now;
+      this.#timers.set('pacing', sendsContent ? undefined : at);
+    } else if (!hasContent && mayFly) {
+      this.#rate.onAppLimited(this.#loss.bytesInFlight);
+      this.#timers.set('pacing', undefined);
     }
-    return this.#sealPacket(now, mayFly && hasContent);
-  }
-
-  /** A packet that ends the link. It is not tracked. */
-  sealClose(code: number, reason: string): Uint8Array {
-    const writer = new ByteWriter(this.#payload);
-    encodeFrame(writer, { type: 'close', code, reason });
-    return this.#protection.seal(this.#nextCounter++, writer.written());
-  }
-
-  #sealPacket(now: number, withContent: boolean): Uint8Array {
-    const writer = new ByteWriter(this.#payload);
-    const ack = this.#acks.isWaiting ? this.#acks.takeFrame(now) : undefined;
-    if (ack) encodeFrame(writer, ack);
-    const pieces = withContent ? this.#streams.write(writer) : [];
-    if (withContent && pieces.length === 0) encodeFrame(writer, { type: 'ping' });
-    const number = this.#nextCounter++;
-    const datagram = this.#protection.seal(number, writer.written());
-    if (withContent) {
-      this.#pingWanted = false;
-      this.#probes = Math.max(0, this.#probes - 1);
-      this.#appLimited = !this.#streams.hasPiece;
-      this.#loss.onSent({
-        number,
-        sentAt: now,
-        bytes: datagram.length,
-        pieces,
-        acknowledgedUpTo: ack?.ranges[0]?.largest,
-      });
+    if (sendsContent && phase === 1) {
+      const probeBytes = this.#mtu.probeBytes(now);
+      if (probeBytes !== undefined && probeBytes <= maxBytes) return this.#sealMtuProbe(now, packet, session, probeBytes);
     }
-    this.#armTimers();
-    return datagram;
+    if (!sendsContent && !this.#acks.isDue(now)) return 0;
+    return this.#sealPacket(now, packet.subarray(0, limit), session, phase, sendsContent);
   }
 
-  #onAck(now: number, frame: AckFrame): void {
-    if ((frame.ranges[0]?.largest ?? 0) >= this.#nextCounter) {
+  /** A packet that ends the link, in `packet`. It is not tracked. @returns its length */
+  sealClose(packet: Uint8Array, session: Session, code: number, reason: string): number {
+    writer.reset(packet, dataHeaderBytes, smallestCloseBytes);
+    writeClose(writer, code, reason);
+    return this.#seal(packet, session, session.isFinal ? 1 : 0, this.#takeNumber());
+  }
+
+  onPing(): void {
+    // Asks for an acknowledgement, and nothing more.
+  }
+
+  onAck(frame: AckFrame): void {
+    const now = this.#now;
+    if ((frame.ranges[0]?.largest ?? 0) >= this.#nextNumber) {
       throw new Violation(closeCodes.protocolViolation, 'an ACK for a packet that was never sent');
     }
-    const { acknowledged, lost } = this.#loss.onAck(now, frame);
-    for (const packet of acknowledged) {
-      for (const piece of packet.pieces) this.#streams.onAcknowledged(piece);
-      if (packet.acknowledgedUpTo !== undefined) this.#acks.forgetUpTo(packet.acknowledgedUpTo);
-      this.#congestion.onAcknowledged({
-        now,
-        bytes: packet.bytes,
-        sentAt: packet.sentAt,
-        appLimited: this.#appLimited,
-      });
+    if (this.#skipped.isAcknowledgedBy(frame)) {
+      throw new Violation(closeCodes.protocolViolation, 'an ACK for a number that was skipped');
     }
-    this.#onLost(now, lost);
+    const priorBytesInFlight = this.#loss.bytesInFlight;
+    const { acknowledged, lost, spurious, isPersistentCongestion, rttMs } = this.#loss.onAck(now, frame);
+    for (const packet of spurious) this.#onArrived(packet);
+    if (spurious.length > 0) this.#congestion.onSpuriousLoss(now, spurious);
+    if (acknowledged.length === 0) {
+      this.#onLost(now, lost, isPersistentCongestion);
+      return;
+    }
+    let bytes = 0;
+    for (const packet of acknowledged) {
+      bytes += packet.bytes;
+      this.#onArrived(packet);
+    }
+    const lostBytes = this.#onLost(now, lost, isPersistentCongestion);
+    this.#congestion.onAcknowledged({
+      now,
+      packets: acknowledged,
+      bytes,
+      priorBytesInFlight,
+      bytesInFlight: this.#loss.bytesInFlight,
+      rate: this.#rate.onAcknowledged(now, acknowledged, this.#rtt.minMs),
+      rttMs,
+      smoothedRttMs: this.#rtt.smoothedMs ?? 0,
+      lostBytes,
+    });
+    this.#pacer.setRate(this.#congestion.pacingBytesPerMs);
+    this.#streams.onRoundTrip(now, this.#rtt.smoothedMs ?? 0);
   }
 
-  #onLost(now: number, { packets, persistentCongestion }: LossOutcome): void {
-    const newest = packets.at(-1);
-    if (!newest) return;
-    for (const packet of packets) {
-      for (const piece of packet.pieces) this.#streams.onLost(piece);
+  onCrypto(offset: number, data: Uint8Array): void {
+    if (this.#phase !== 0) throw new Violation(closeCodes.protocolViolation, 'a CRYPTO frame under final keys');
+    this.#exchange.onCrypto(offset, data);
+    const { secret } = this.#exchange;
+    if (!secret || !this.#session || this.#session.isFinal) return;
+    this.#session.finish(secret);
+    // The initiator says at once that it has final keys, and the responder then forgets the early ones.
+    this.#pingWanted = true;
+  }
+
+  onStream(id: number, offset: number, data: Uint8Array, isEnd: boolean): void {
+    this.#requireFinal();
+    this.#streams.onStream(id, offset, data, isEnd);
+  }
+
+  onMaxData(limit: number): void {
+    this.#requireFinal();
+    this.#streams.onMaxData(limit);
+  }
+
+  onMaxStreamData(id: number, limit: number): void {
+    this.#requireFinal();
+    this.#streams.onMaxStreamData(id, limit);
+  }
+
+  onMaxStreams(limit: number): void {
+    this.#requireFinal();
+    this.#streams.onMaxStreams(limit);
+  }
+
+  onResetStream(id: number, code: number, finalSize: number): void {
+    this.#requireFinal();
+    this.#streams.onResetStream(id, code, finalSize);
+  }
+
+  onStopSending(id: number, code: number): void {
+    this.#requireFinal();
+    this.#streams.onStopSending(id, code);
+  }
+
+  onDatagram(data: Uint8Array): void {
+    this.#requireFinal();
+    this.#streams.onDatagram(data);
+  }
+
+  onPathChallenge(data: Uint8Array): void {
+    this.#requireFinal();
+    // Only the newest is answered: who sends many gets one answer.
+    this.#pathAnswer = data.slice();
+  }
+
+  onPathResponse(data: Uint8Array): void {
+    this.#requireFinal();
+    this.#provenPathData = data.slice();
+  }
+
+  onClose(code: number, reason: string): void {
+    this.#close = { code, reason };
+  }
+
+  #requireFinal(): void {
+    if (this.#phase === 0) {
+      throw new Violation(closeCodes.protocolViolation, 'user content before the post-quantum exchange');
     }
+  }
+
+  #hasContent(phase: Phase): boolean {
+    if (this.#probes > 0 || this.#pingWanted) return true;
+    if (phase === 0) return this.#exchange.hasContent;
+    return this.#streams.hasContent || this.#challenge !== undefined || this.#pathAnswer !== undefined;
+  }
+
+  #sealPacket(now: number, packet: Uint8Array, session: Session, phase: Phase, withContent: boolean): number {
+    writer.reset(packet, dataHeaderBytes, packet.length - tagBytes);
+    let acknowledgedUpTo = -1;
+    if (this.#acks.isWaiting) {
+      const ack = this.#acks.takeFrame(now);
+      if (writeAck(writer, ack)) acknowledgedUpTo = ack.ranges[0]?.largest ?? -1;
+    }
+    if (!withContent) return this.#seal(packet, session, phase, this.#takeNumber());
+    const contents: SentContent[] = [];
+    const before = writer.length;
+    if (phase === 0) {
+      this.#exchange.writeInto(writer, contents);
+    } else {
+      this.#writePathFrames();
+      this.#streams.writeInto(writer, contents);
+      if (!this.#streams.hasContent) repeatSmall(now, this.#loss, writer, contents);
+    }
+    if (writer.length === before) writePing(writer);
+    this.#pingWanted = false;
+    this.#probes = Math.max(0, this.#probes - 1);
+    return this.#track(now, packet, session, phase, contents, acknowledgedUpTo, false);
+  }
+
+  #sealMtuProbe(now: number, packet: Uint8Array, session: Session, bytes: number): number {
+    writer.reset(packet, dataHeaderBytes, bytes - tagBytes);
+    writePing(writer);
+    writer.zeros(writer.room);
+    this.#mtu.onProbeSent(now, bytes);
+    return this.#track(now, packet, session, 1, noContents, -1, true);
+  }
+
+  /** Seals what was written, and remembers it until it is acknowledged. */
+  #track(
+    now: number,
+    packet: Uint8Array,
+    session: Session,
+    phase: Phase,
+    contents: readonly SentContent[],
+    acknowledgedUpTo: number,
+    isMtuProbe: boolean,
+  ): number {
+    const number = this.#takeNumber();
+    const bytes = this.#seal(packet, session, phase, number);
+    const sent: SentPacket = {
+      number,
+      sentAt: now,
+      bytes,
+      contents,
+      acknowledgedUpTo,
+      isMtuProbe,
+      delivery: this.#rate.stamp(now, bytes, this.#loss.bytesInFlight),
+    };
+    this.#congestion.onSent(sent, this.#loss.bytesInFlight);
+    this.#loss.onSent(sent);
+    this.#pacer.onSent(now, bytes);
+    this.#armTimers();
+    return bytes;
+  }
+
+  #writePathFrames(): void {
+    if (this.#pathAnswer && writer.room > pathDataBytes) {
+      writePathResponse(writer, this.#pathAnswer);
+      this.#pathAnswer = undefined;
+    }
+    if (this.#challenge && writer.room > pathDataBytes) {
+      writePathChallenge(writer, this.#challenge);
+      this.#challenge = undefined;
+    }
+  }
+
+  #seal(packet: Uint8Array, session: Session, phase: Phase, number: number): number {
+    const length = dataHeaderBytes + writer.length + tagBytes;
+    session.seal(phase, number, packet.subarray(0, length));
+    return length;
+  }
+
+  #takeNumber(): number {
+    if (this.#skipped.isDue(this.#nextNumber)) this.#skipped.add(this.#nextNumber++);
+    return this.#nextNumber++;
+  }
+
+  #onArrived(packet: SentPacket): void {
+    for (const content of packet.contents) content.onAcknowledged();
+    if (packet.acknowledgedUpTo >= 0) this.#acks.forgetUpTo(packet.acknowledgedUpTo);
+    if (packet.isMtuProbe) {
+      this.#mtu.onProbeAcknowledged(packet.bytes);
+      this.#congestion.onDatagramSizeChanged(this.#mtu.datagramBytes);
+    } else {
+      this.#mtu.onPacketAcknowledged(packet.bytes);
+    }
+  }
+
+  /** @returns bytes that count for congestion */
+  #onLost(now: number, packets: readonly SentPacket[], isPersistentCongestion: boolean): number {
+    if (packets.length === 0) return 0;
+    let bytes = 0;
+    let congestive = 0;
+    for (const packet of packets) {
+      for (const content of packet.contents) content.onLost();
+      if (packet.isMtuProbe) {
+        this.#mtu.onProbeLost(packet.bytes);
+      } else {
+        bytes += packet.bytes;
+        congestive += 1;
+        this.#mtu.onPacketLost(packet.bytes, packet.number);
+      }
+    }
+    if (congestive === 0) return 0;
+    this.#rate.onLost(bytes);
     this.#congestion.onLost({
       now,
-      bytes: packets.reduce((sum, packet) => sum + packet.bytes, 0),
-      newestSentAt: newest.sentAt,
-      persistentCongestion,
+      packets: congestive === packets.length ? packets : packets.filter(({ isMtuProbe }) => !isMtuProbe),
+      bytes,
+      bytesInFlight: this.#loss.bytesInFlight,
+      isPersistentCongestion,
     });
+    return bytes;
   }
 
   #armTimers(): void {
@@ -221,15 +489,23 @@ export class Connection {
   }
 }
 
-function decodeOrBlame(bytes: Uint8Array): Frame[] {
-  try {
-    return decodeFrames(bytes);
-  } catch (error) {
-    if (error instanceof MalformedError) throw new Violation(closeCodes.frameEncoding, error.message);
-    throw error;
-  }
-}
+/** One for all connections: it is used within a call only. */
+const writer = new ByteWriter(new Uint8Array(0));
+const smallestCloseBytes = 1_024;
 
-function isStream(frame: Frame): frame is StreamFrame {
-  return frame.type === 'stream';
-}
+const nothing = (): void => undefined;
+const ignoringSink: FrameSink = {
+  onPing: nothing,
+  onAck: nothing,
+  onCrypto: nothing,
+  onStream: nothing,
+  onMaxData: nothing,
+  onMaxStreamData: nothing,
+  onMaxStreams: nothing,
+  onResetStream: nothing,
+  onStopSending: nothing,
+  onDatagram: nothing,
+  onPathChallenge: nothing,
+  onPathResponse: nothing,
+  onClose: nothing,
+};
