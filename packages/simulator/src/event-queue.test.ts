@@ -14,7 +14,7 @@ describe('EventQueue', () => {
         const sorted = times.map((at, order) => ({ at, order })).sort((a, b) => a.at - b.at || a.order - b.order);
         expect(taken).toEqual(sorted);
         expect(queue.take()).toBeUndefined();
-        expect(queue.nextAt).toBeUndefined();
+        expect(queue.nextAt).toBe(Infinity);
       }),
     );
   });

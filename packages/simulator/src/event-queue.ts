@@ -1,53 +1,84 @@
-interface Entry<T> {
-  readonly at: number;
-  readonly order: number;
-  readonly item: T;
-}
-
-/** Items by time; those of the same time come out in the order in which they went in. A binary heap. */
+/** Items by time; those of the same time come out in the order in which they went in. A binary heap in flat arrays. */
 export class EventQueue<T> {
-  readonly #heap: Entry<T>[] = [];
+  /** By place in the heap: time, order of coming, item. The numbers stay unboxed that way. */
+  #times = new Float64Array(64);
+  #orders = new Float64Array(64);
+  readonly #items: T[] = [];
   #added = 0;
 
-  get nextAt(): number | undefined {
-    return this.#heap[0]?.at;
+  get size(): number {
+    return this.#items.length;
+  }
+
+  /** Infinity when the queue is empty. */
+  get nextAt(): number {
+    return this.#items.length === 0 ? Infinity : (this.#times[0] ?? Infinity);
   }
 
   add(at: number, item: T): void {
-    const entry = { at, order: this.#added++, item };
-    let index = this.#heap.length;
-    while (index > 0) {
-      const parent = (index - 1) >> 1;
-      const above = this.#heap[parent];
-      if (!above || isBefore(above, entry)) break;
-      this.#heap[index] = above;
-      index = parent;
+    let place = this.#items.length;
+    if (place === this.#times.length) this.#grow();
+    const times = this.#times;
+    const orders = this.#orders;
+    const items = this.#items;
+    items.push(item);
+    while (place > 0) {
+      const parent = (place - 1) >> 1;
+      // What came before stays above when the times are equal.
+      if ((times[parent] as number) <= at) break;
+      this.#move(parent, place);
+      place = parent;
     }
-    this.#heap[index] = entry;
+    times[place] = at;
+    orders[place] = this.#added++;
+    items[place] = item;
   }
 
+  /** The first, or undefined when the queue is empty. */
   take(): T | undefined {
-    const first = this.#heap[0];
-    const last = this.#heap.pop();
-    if (first && last && first !== last) this.#sink(last);
-    return first?.item;
+    const items = this.#items;
+    const first = items[0];
+    const size = items.length - 1;
+    if (size < 0) return undefined;
+    const last = items.pop() as T;
+    if (size > 0) this.#sink(this.#times[size] as number, this.#orders[size] as number, last);
+    return first;
   }
 
-  #sink(entry: Entry<T>): void {
-    let index = 0;
-    for (;;) {
-      const left = this.#heap[2 * index + 1];
-      const right = this.#heap[2 * index + 2];
-      if (!left) break;
-      const [child, at] = right && isBefore(right, left) ? [right, 2 * index + 2] : [left, 2 * index + 1];
-      if (isBefore(entry, child)) break;
-      this.#heap[index] = child;
-      index = at;
+  #sink(at: number, order: number, item: T): void {
+    const times = this.#times;
+    const size = this.#items.length;
+    let place = 0;
+    for (let child = 1; child < size; child = 2 * place + 1) {
+      if (child + 1 < size && this.#isBefore(child + 1, times[child] as number, this.#orders[child] as number)) {
+        child += 1;
+      }
+      if (!this.#isBefore(child, at, order)) break;
+      this.#move(child, place);
+      place = child;
     }
-    this.#heap[index] = entry;
+    times[place] = at;
+    this.#orders[place] = order;
+    this.#items[place] = item;
   }
-}
 
-function isBefore<T>(a: Entry<T>, b: Entry<T>): boolean {
-  return a.at === b.at ? a.order < b.order : a.at < b.at;
+  #isBefore(place: number, at: number, order: number): boolean {
+    const time = this.#times[place] as number;
+    return time === at ? (this.#orders[place] as number) < order : time < at;
+  }
+
+  #move(from: number, to: number): void {
+    this.#times[to] = this.#times[from] as number;
+    this.#orders[to] = this.#orders[from] as number;
+    this.#items[to] = this.#items[from] as T;
+  }
+
+  #grow(): void {
+    const times = new Float64Array(this.#times.length * 2);
+    times.set(this.#times);
+    this.#times = times;
+    const orders = new Float64Array(times.length);
+    orders.set(this.#orders);
+    this.#orders = orders;
+  }
 }

@@ -1,12 +1,7 @@
 /** A seeded virtual network and clock for tests of protocols that know no socket. */
-export { perfectConditions, type Conditions } from './conditions.js';
-export {
-  Host,
-  Network,
-  type Address,
-  type Fate,
-  type NetworkOptions,
-  type Protocol,
-  type TraceRecord,
-} from './network.js';
+export type { Address } from './address.js';
+export { headerBytes, mbitPerS, perfectConditions, type Conditions, type GilbertElliott } from './conditions.js';
+export { Host, type Protocol } from './host.js';
+export { Network, type Direction, type NetworkOptions } from './network.js';
 export { SeededRandom } from './seeded-random.js';
+export type { Fate, TraceRecord } from './trace.js';

@@ -1,5 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
-import { Network, type Address, type NetworkOptions, type Protocol, type TraceRecord } from './network.js';
+import type { Address } from './address.js';
+import type { Protocol } from './host.js';
+import { Network, type NetworkOptions } from './network.js';
+import type { TraceRecord } from './trace.js';
 
 /** Sends a numbered datagram every 10 ms and keeps what it hears. */
 class Beacon implements Protocol {
@@ -143,4 +146,158 @@ describe('Network', () => {
       network.run(10);
     }).toThrow('never comes to rest');
   });
+
+  it('tells runs apart by their digest alone', () => {
+    const conditions = { jitterMs: 40, loss: 0.2, duplication: 0.2, corruption: 0.2, reordering: 0.2 };
+    const digest = (seed: number, count = 100): string => {
+      const network = new Network({ seed, conditions });
+      network.attach(new Beacon(network.now, right, count), left);
+      network.attach(new Beacon(network.now, left, 0), right);
+      network.run(5_000);
+      return network.digest;
+    };
+    const digests = Array.from({ length: 200 }, (_, seed) => digest(seed));
+    expect(digests).toEqual(digests.map((_, seed) => digest(seed)));
+    expect(new Set(digests).size).toBe(200);
+    expect(digest(1, 99)).not.toBe(digest(1, 100));
+    expect(digest(1)).toMatch(/^[0-9a-f]{16}$/);
+  });
+
+  it('sees in the digest one bit, one millisecond and one port', () => {
+    const digest = (change: { bit?: number; at?: number; port?: number }): string => {
+      const network = new Network({ seed: 1 });
+      const bytes = new Uint8Array(11);
+      bytes[(change.bit ?? 0) >> 3]! ^= 1 << ((change.bit ?? 0) & 7);
+      network.run(change.at ?? 5);
+      network.inject({ ...left, port: change.port ?? 1 }, right, bytes);
+      network.run(100);
+      return network.digest;
+    };
+    const changes = [{ at: 6 }, { port: 2 }, ...Array.from({ length: 88 }, (_, bit) => ({ bit }))];
+    expect(new Set(changes.map(digest)).size).toBe(changes.length);
+  });
+
+  it('gives a copy of what was sent, so that a protocol may use one buffer for all', () => {
+    const buffer = new Uint8Array(1);
+    let remaining = 3;
+    const network = new Network({ seed: 1 });
+    const heard: number[] = [];
+    network.attach(
+      {
+        handleDatagram: () => undefined,
+        handleTimeout: () => undefined,
+        pollTransmit: () => {
+          if (remaining === 0) return undefined;
+          buffer[0] = remaining--;
+          return { to: right, bytes: buffer };
+        },
+        nextTimeout: () => undefined,
+      },
+      left,
+    );
+    network.attach(
+      {
+        handleDatagram: (_now, _from, bytes) => heard.push(bytes[0] ?? 0),
+        handleTimeout: () => undefined,
+        pollTransmit: () => undefined,
+        nextTimeout: () => undefined,
+      },
+      right,
+    );
+    network.run(100);
+    expect(heard).toEqual([3, 2, 1]);
+  });
+
+  it('asks only those to whom something happened', () => {
+    const network = new Network({ seed: 1, startAt });
+    const idle = new Counter();
+    network.attach(idle, { address: '10.0.0.9', port: 9 });
+    network.attach(new Beacon(startAt, right, 100), left);
+    network.attach(new Beacon(startAt, left, 0), right);
+    network.run(5_000);
+    expect(idle.polls).toBe(1);
+    const host = network.attach(idle, { address: '10.0.0.8', port: 8 });
+    network.schedule(10, () => undefined, host);
+    network.run(100);
+    // Both of its hosts when the run began, one of them after the call.
+    expect(idle.polls).toBe(4);
+  });
+
+  it('calls a timer when it is due, whether it was moved forward, back or away', () => {
+    const network = new Network({ seed: 1, startAt: 0 });
+    const timed = new Counter();
+    const host = network.attach(timed, left);
+    const at = (delayMs: number, deadline: number | undefined): void => {
+      network.schedule(delayMs, () => (timed.deadline = deadline), host);
+    };
+    timed.deadline = 50;
+    at(10, 30);
+    at(35, 100);
+    at(40, 70);
+    at(60, 90);
+    at(95, 120);
+    at(110, undefined);
+    network.run(1_000);
+    expect(timed.timeouts).toEqual([30, 90]);
+  });
+
+  it('refuses to run on when a timer does not advance', () => {
+    const network = new Network({ seed: 1, startAt: 0 });
+    network.attach(
+      {
+        handleDatagram: () => undefined,
+        handleTimeout: () => undefined,
+        pollTransmit: () => undefined,
+        nextTimeout: () => 5,
+      },
+      left,
+    );
+    expect(() => {
+      network.run(10);
+    }).toThrow('never comes to rest');
+  });
+
+  it('has one host at an address, which others may take when it has gone', () => {
+    const network = new Network({ seed: 1 });
+    const first = network.attach(new Counter(), left);
+    const second = network.attach(new Counter(), right);
+    expect(() => network.attach(new Counter(), left)).toThrow('already');
+    expect(() => {
+      second.moveTo(left);
+    }).toThrow('already');
+    first.rebind(9);
+    second.moveTo(left);
+    network.detach(second);
+    network.attach(new Counter(), left);
+    const ninth = new Counter();
+    network.detach(first);
+    network.attach(ninth, { ...left, port: 9 });
+    network.inject(right, { ...left, port: 9 }, Uint8Array.of(1));
+    network.run(100);
+    expect(ninth.heard).toBe(1);
+  });
 });
+
+class Counter implements Protocol {
+  deadline: number | undefined;
+  polls = 0;
+  heard = 0;
+  readonly timeouts: number[] = [];
+
+  handleDatagram(): void {
+    this.heard += 1;
+  }
+
+  handleTimeout(now: number): void {
+    this.deadline = undefined;
+    this.timeouts.push(now);
+  }
+
+  pollTransmit(): undefined {
+    this.polls += 1;
+  }
+
+  nextTimeout(): number | undefined {
+    return this.deadline;
+  }
+}

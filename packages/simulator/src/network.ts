@@ -1,133 +1,152 @@
 /** A network and a clock in memory: the same seed and the same calls give the same run, to the byte. */
+import type { Address } from './address.js';
 import { perfectConditions, type Conditions } from './conditions.js';
 import { EventQueue } from './event-queue.js';
+import { Host, type Protocol } from './host.js';
+import { Path, type Datagram } from './path.js';
 import { SeededRandom } from './seeded-random.js';
-
-export interface Address {
-  readonly address: string;
-  readonly port: number;
-}
-
-/** A protocol without a socket, as ARCHITECTURE.md describes it. */
-export interface Protocol {
-  handleDatagram(now: number, from: Address, bytes: Uint8Array): void;
-  handleTimeout(now: number): void;
-  pollTransmit(now: number): { readonly to: Address; readonly bytes: Uint8Array } | undefined;
-  nextTimeout(): number | undefined;
-}
-
-export type Fate = 'delivered' | 'lost' | 'blocked' | 'unroutable';
-
-/** What became of one datagram, or of one copy of it. */
-export interface TraceRecord {
-  readonly at: number;
-  readonly from: Address;
-  readonly to: Address;
-  /** As it was sent. */
-  readonly bytes: Uint8Array;
-  readonly fate: Fate;
-}
+import { TraceDigest, type Fate, type TraceRecord } from './trace.js';
 
 export interface NetworkOptions {
   readonly seed: number;
   readonly conditions?: Partial<Conditions> | undefined;
+  /** Keeping the records is the caller's choice; `digest` needs none. */
   readonly onTrace?: ((record: TraceRecord) => void) | undefined;
   /** Milliseconds since 1970 at the beginning. */
   readonly startAt?: number | undefined;
 }
 
-/** One protocol at one address. */
-export class Host {
-  readonly protocol: Protocol;
-  /** Called after everything that happens to the protocol, to read its events. */
-  readonly onTurn: (now: number) => void;
-  #address: Address;
-
-  constructor(protocol: Protocol, address: Address, onTurn: (now: number) => void) {
-    this.protocol = protocol;
-    this.#address = address;
-    this.onTurn = onTurn;
-  }
-
-  get address(): Address {
-    return this.#address;
-  }
-
-  /** What comes to the old address from now on reaches nobody. */
-  moveTo(address: Address): void {
-    this.#address = address;
-  }
+/** From one IP address to another. */
+export interface Direction {
+  readonly from: string;
+  readonly to: string;
 }
 
 type NetworkEvent =
-  | { readonly type: 'datagram'; readonly from: Address; readonly to: Address; readonly bytes: Uint8Array }
-  | { readonly type: 'call'; readonly call: () => void };
+  /** It has been sent: the bottleneck is free for the next. */
+  | { readonly type: 'departure'; readonly datagram: Datagram }
+  | { readonly type: 'arrival'; readonly datagram: Datagram }
+  | { readonly type: 'call'; readonly call: () => void; readonly host: Host | undefined };
 
 /** A protocol that acts this often without time going on has a timer that does not advance. */
 const maxTurnsAtOnce = 100_000;
 
 export class Network {
   readonly #random: SeededRandom;
-  readonly #hosts: Host[] = [];
+  readonly #startAt: number;
+  readonly #hosts = new Set<Host>();
+  readonly #byAddress = new Map<string, Map<number, Host>>();
   readonly #events = new EventQueue<NetworkEvent>();
+  /** An entry counts only if it is what the host is armed for; the others were overtaken by an earlier one. */
+  readonly #timers = new EventQueue<Host>();
+  /** Those to which something happened. */
+  readonly #awake: Host[] = [];
+  readonly #paths = new Map<string, Map<string, Path>>();
   readonly #directed = new Map<string, Partial<Conditions>>();
-  readonly #onTrace: (record: TraceRecord) => void;
+  readonly #onTrace: ((record: TraceRecord) => void) | undefined;
+  readonly #digest = new TraceDigest();
   #conditions: Conditions;
   #now: number;
+  #turnsAtOnce = 0;
+  #datagrams = 0;
 
   constructor(options: NetworkOptions) {
     this.#random = new SeededRandom(options.seed);
     this.#conditions = { ...perfectConditions, ...options.conditions };
-    this.#onTrace = options.onTrace ?? ((): void => undefined);
-    this.#now = options.startAt ?? 1_700_000_000_000;
+    this.#onTrace = options.onTrace;
+    this.#startAt = options.startAt ?? 1_700_000_000_000;
+    this.#now = this.#startAt;
   }
 
   get now(): number {
     return this.#now;
   }
 
+  /** How many datagrams hosts have sent so far. */
+  get datagramCount(): number {
+    return this.#datagrams;
+  }
+
+  /** Of the trace so far, in 16 hexadecimal digits: equal for equal runs. */
+  get digest(): string {
+    return this.#digest.toString();
+  }
+
+  /** @throws Error when somebody is there already */
   attach(protocol: Protocol, address: Address, onTurn: (now: number) => void = (): void => undefined): Host {
-    const host = new Host(protocol, address, onTurn);
-    this.#hosts.push(host);
+    const host: Host = new Host(protocol, address, onTurn, {
+      onWoken: (woken) => {
+        this.#wake(woken);
+      },
+      onMoving: (moving, to) => {
+        if (moving.isAttached) {
+          this.#place(moving, to);
+          this.#byAddress.get(moving.address.address)?.delete(moving.address.port);
+        }
+      },
+    });
+    this.#place(host, address);
+    this.#hosts.add(host);
+    this.#wake(host);
     return host;
   }
 
   /** The host is there no more, as after a crash or a pulled cable. */
   detach(host: Host): void {
-    const index = this.#hosts.indexOf(host);
-    if (index >= 0) this.#hosts.splice(index, 1);
+    if (!this.#hosts.delete(host)) return;
+    host.isAttached = false;
+    this.#byAddress.get(host.address.address)?.delete(host.address.port);
   }
 
-  /** Changes the conditions from now on: for all, or from one IP address to another only. */
-  change(conditions: Partial<Conditions>, direction?: { readonly from: string; readonly to: string }): void {
+  /**
+   * Changes the conditions from now on: for all paths, or for one direction only. What is said of a direction replaces
+   * what was said of it before, and counts before what is said of all.
+   */
+  change(conditions: Partial<Conditions>, direction?: Direction): void {
     if (direction) this.#directed.set(`${direction.from} ${direction.to}`, conditions);
     else this.#conditions = { ...this.#conditions, ...conditions };
+    for (const paths of this.#paths.values()) {
+      for (const path of paths.values()) path.conditions = this.#conditionsOf(path.from, path.to);
+    }
   }
 
-  /** Calls back after a while, between two events of the network. */
-  schedule(delayMs: number, call: () => void): void {
-    this.#events.add(this.#now + delayMs, { type: 'call', call });
+  /** The same, after a while: a step of the rate or of the latency, the beginning or the end of a partition. */
+  changeAfter(delayMs: number, conditions: Partial<Conditions>, direction?: Direction): void {
+    this.schedule(delayMs, () => {
+      this.change(conditions, direction);
+    });
+  }
+
+  /**
+   * Calls back after a while, between two events of the network.
+   * @param host the only one that the call concerns: without it, all are asked afterwards whether they have something
+   */
+  schedule(delayMs: number, call: () => void, host?: Host): void {
+    this.#events.add(this.#now + delayMs, { type: 'call', call, host });
   }
 
   /** A datagram out of nowhere, delivered as conditions allow; the sender's address may be forged. */
   inject(from: Address, to: Address, bytes: Uint8Array): void {
-    this.#carry(from, to, bytes);
+    this.#carry(this.#path(from.address, to.address), from, to, bytes);
   }
 
   /**
    * Lets time go on until the condition holds, for at most `limitMs`.
+   * @param condition only looks: what a protocol is given to do by it would wait for something else to happen
    * @returns whether it holds
    */
   runUntil(condition: () => boolean, limitMs: number): boolean {
     const end = this.#now + limitMs;
+    // Since the last run anybody may have been given something to do.
+    this.#wakeAll();
     this.#settle();
     while (!condition()) {
-      const next = this.#nextAt();
-      if (next === undefined || next > end) {
-        this.#now = end;
+      const next = Math.min(this.#events.nextAt, this.#timers.nextAt);
+      if (next > end) {
+        this.#advance(end);
         return condition();
       }
-      this.#now = Math.max(this.#now, next);
+      this.#advance(next);
       this.#step();
       this.#settle();
     }
@@ -138,79 +157,167 @@ export class Network {
     this.runUntil(() => false, durationMs);
   }
 
-  #nextAt(): number | undefined {
-    let next = this.#events.nextAt;
-    for (const { protocol } of this.#hosts) {
-      const deadline = protocol.nextTimeout();
-      if (deadline !== undefined && (next === undefined || deadline < next)) next = deadline;
-    }
-    return next;
+  #advance(to: number): void {
+    if (to <= this.#now) return;
+    this.#now = to;
+    this.#turnsAtOnce = 0;
   }
 
+  /** All that is due now. */
   #step(): void {
-    for (const host of this.#hosts) {
+    while (this.#timers.nextAt <= this.#now) {
+      const at = this.#timers.nextAt;
+      const host = this.#timers.take();
+      if (!host?.isAttached || host.armedAt !== at) continue;
+      host.armedAt = Infinity;
       const deadline = host.protocol.nextTimeout();
-      if (deadline !== undefined && deadline <= this.#now) host.protocol.handleTimeout(this.#now);
-    }
-    while ((this.#events.nextAt ?? Infinity) <= this.#now) {
-      const event = this.#events.take();
-      if (event?.type === 'call') event.call();
-      else if (event?.type === 'datagram') this.#deliver(event.from, event.to, event.bytes);
-    }
-  }
-
-  /** Lets every host say and hear all that it has at this moment. */
-  #settle(): void {
-    let turns = 0;
-    for (let active = true; active;) {
-      active = false;
-      for (const host of this.#hosts) {
-        for (let next = host.protocol.pollTransmit(this.#now); next; next = host.protocol.pollTransmit(this.#now)) {
-          this.#carry(host.address, next.to, next.bytes);
-          active = true;
-        }
-        host.onTurn(this.#now);
-        turns += 1;
-        if (turns > maxTurnsAtOnce) throw new Error('a protocol never comes to rest');
-      }
-    }
-  }
-
-  #carry(from: Address, to: Address, bytes: Uint8Array): void {
-    const conditions = { ...this.#conditions, ...this.#directed.get(`${from.address} ${to.address}`) };
-    const copies = this.#random.chance(conditions.duplication) ? 2 : 1;
-    for (let copy = 0; copy < copies; copy += 1) {
-      if (conditions.blocked) {
-        this.#trace(from, to, bytes, 'blocked');
-      } else if (this.#random.chance(conditions.loss)) {
-        this.#trace(from, to, bytes, 'lost');
+      if (deadline !== undefined && deadline <= this.#now) {
+        host.isDue = true;
+        this.#wake(host);
       } else {
-        const carried = bytes.slice();
-        if (this.#random.chance(conditions.corruption)) this.#flipBit(carried);
-        this.#events.add(this.#now + this.#delayMs(conditions), { type: 'datagram', from, to, bytes: carried });
+        this.#arm(host, deadline);
+      }
+    }
+    while (this.#events.nextAt <= this.#now) {
+      const event = this.#events.take();
+      if (event) this.#happen(event);
+    }
+  }
+
+  #happen(event: NetworkEvent): void {
+    switch (event.type) {
+      case 'arrival':
+        this.#deliver(event.datagram);
+        return;
+      case 'departure': {
+        const next = event.datagram.path.dequeue();
+        if (next) this.#depart(next);
+        this.#propagate(event.datagram);
+        return;
+      }
+      case 'call':
+        event.call();
+        if (event.host) this.#wake(event.host);
+        else this.#wakeAll();
+        return;
+    }
+  }
+
+  #wakeAll(): void {
+    for (const host of this.#hosts) this.#wake(host);
+  }
+
+  #wake(host: Host): void {
+    if (host.isAwake || !host.isAttached) return;
+    host.isAwake = true;
+    this.#awake.push(host);
+  }
+
+  /** Lets those to whom something happened say and hear all that they have at this moment. */
+  #settle(): void {
+    const awake = this.#awake;
+    for (let i = 0; i < awake.length; i += 1) {
+      const host = awake[i] as Host;
+      host.isAwake = false;
+      if (host.isAttached) this.#turn(host);
+    }
+    awake.length = 0;
+  }
+
+  #turn(host: Host): void {
+    const { protocol } = host;
+    if (host.isDue) {
+      host.isDue = false;
+      protocol.handleTimeout(this.#now);
+    }
+    for (let isActive = true; isActive && host.isAttached;) {
+      if ((this.#turnsAtOnce += 1) > maxTurnsAtOnce) throw new Error('a protocol never comes to rest');
+      host.onTurn(this.#now);
+      isActive = false;
+      for (let next = protocol.pollTransmit(this.#now); next; next = protocol.pollTransmit(this.#now)) {
+        let path = host.lastPath;
+        if (path?.to !== next.to.address) path = host.lastPath = this.#path(host.address.address, next.to.address);
+        this.#carry(path, host.address, next.to, next.bytes);
+        isActive = true;
+      }
+    }
+    this.#arm(host, protocol.nextTimeout());
+  }
+
+  /** A deadline that is later than the one before is seen when the one before has come. */
+  #arm(host: Host, deadline: number | undefined): void {
+    if (deadline === undefined || deadline >= host.armedAt) return;
+    host.armedAt = deadline;
+    this.#timers.add(deadline, host);
+  }
+
+  #carry(path: Path, from: Address, to: Address, bytes: Uint8Array): void {
+    this.#datagrams += 1;
+    const datagram = { path, from, to, bytes: bytes.slice(), sentAt: this.#now };
+    if (bytes.length > path.conditions.maxDatagramBytes) {
+      this.#trace(datagram, 'too-large');
+    } else if (!path.isBottleneck) {
+      this.#propagate(datagram);
+    } else {
+      const place = path.enqueue(datagram);
+      if (place === 'sending') this.#depart(datagram);
+      else if (place === 'full') this.#trace(datagram, 'queue-full');
+    }
+  }
+
+  #depart(datagram: Datagram): void {
+    this.#events.add(this.#now + datagram.path.sendingMs(datagram), { type: 'departure', datagram });
+  }
+
+  #propagate(datagram: Datagram): void {
+    const { path } = datagram;
+    for (let copies = path.duplicates() ? 2 : 1; copies > 0; copies -= 1) {
+      if (path.isDead(this.#now)) {
+        this.#trace(datagram, 'blocked');
+      } else if (path.loses()) {
+        this.#trace(datagram, 'lost');
+      } else {
+        const arriving = path.corrupts() ? { ...datagram, bytes: path.corrupted(datagram.bytes) } : datagram;
+        this.#events.add(this.#now + path.delayMs(), { type: 'arrival', datagram: arriving });
       }
     }
   }
 
-  #delayMs(conditions: Conditions): number {
-    const heldBackMs = this.#random.chance(conditions.reordering) ? conditions.reorderingDelayMs : 0;
-    return conditions.latencyMs + this.#random.fraction() * conditions.jitterMs + heldBackMs;
-  }
-
-  #flipBit(bytes: Uint8Array): void {
-    const index = this.#random.below(bytes.length);
-    bytes[index] = (bytes[index] ?? 0) ^ (1 << this.#random.below(8));
-  }
-
-  #deliver(from: Address, to: Address, bytes: Uint8Array): void {
-    const host = this.#hosts.find(({ address }) => address.address === to.address && address.port === to.port);
-    this.#trace(from, to, bytes, host ? 'delivered' : 'unroutable');
+  #deliver(datagram: Datagram): void {
+    const { from, to, bytes } = datagram;
+    const host = this.#byAddress.get(to.address)?.get(to.port);
+    this.#trace(datagram, host ? 'delivered' : 'unroutable');
     if (!host) return;
     host.protocol.handleDatagram(this.#now, from, bytes);
     host.onTurn(this.#now);
+    this.#wake(host);
   }
 
-  #trace(from: Address, to: Address, bytes: Uint8Array, fate: Fate): void {
-    this.#onTrace({ at: this.#now, from, to, bytes, fate });
+  #trace(datagram: Datagram, fate: Fate): void {
+    const { path, from, to, bytes, sentAt } = datagram;
+    this.#digest.add(this.#now, path.hash ^ Math.imul((from.port << 16) | to.port, 0x2c1b_3c6d), fate, bytes);
+    this.#onTrace?.({ at: this.#now, sentAt, from, to, bytes, fate });
+  }
+
+  #place(host: Host, at: Address): void {
+    let ports = this.#byAddress.get(at.address);
+    if (!ports) this.#byAddress.set(at.address, (ports = new Map<number, Host>()));
+    if (ports.has(at.port)) throw new Error(`somebody is at ${at.address} ${String(at.port)} already`);
+    ports.set(at.port, host);
+  }
+
+  #path(from: string, to: string): Path {
+    let paths = this.#paths.get(from);
+    if (!paths) this.#paths.set(from, (paths = new Map<string, Path>()));
+    let path = paths.get(to);
+    if (!path) {
+      path = new Path(from, to, this.#conditionsOf(from, to), this.#startAt, this.#random);
+      paths.set(to, path);
+    }
+    return path;
+  }
+
+  #conditionsOf(from: string, to: string): Conditions {
+    return { ...this.#conditions, ...this.#directed.get(`${from} ${to}`) };
   }
 }

@@ -1,28 +1,27 @@
 /** Pseudo-random numbers from a seed: xoshiro128** 1.1 (Blackman and Vigna), seeded by SplitMix32. Not for secrets. */
 export class SeededRandom {
-  readonly #state = new Uint32Array(4);
+  #a: number;
+  #b: number;
+  #c: number;
+  #d: number;
 
   constructor(seed: number) {
-    let next = seed >>> 0;
-    for (let i = 0; i < 4; i += 1) {
-      next = (next + 0x9e37_79b9) >>> 0;
-      let mixed = next;
-      mixed = Math.imul(mixed ^ (mixed >>> 16), 0x21f0_aaad);
-      mixed = Math.imul(mixed ^ (mixed >>> 15), 0x735a_2d97);
-      this.#state[i] = mixed ^ (mixed >>> 15);
-    }
+    this.#a = splitMix32(seed, 1);
+    this.#b = splitMix32(seed, 2);
+    this.#c = splitMix32(seed, 3);
+    this.#d = splitMix32(seed, 4);
   }
 
   /** 0 to 2^32 - 1. */
   u32(): number {
-    const [a = 0, b = 0, c = 0, d = 0] = this.#state;
-    const result = Math.imul(rotated(Math.imul(b, 5), 7), 9) >>> 0;
-    const third = c ^ a;
-    const fourth = d ^ b;
-    this.#state[1] = b ^ third;
-    this.#state[0] = a ^ fourth;
-    this.#state[2] = third ^ (b << 9);
-    this.#state[3] = rotated(fourth, 11);
+    const result = Math.imul(rotated(Math.imul(this.#b, 5), 7), 9) >>> 0;
+    const third = this.#c ^ this.#a;
+    const fourth = this.#d ^ this.#b;
+    const shifted = this.#b << 9;
+    this.#b ^= third;
+    this.#a ^= fourth;
+    this.#c = third ^ shifted;
+    this.#d = rotated(fourth, 11);
     return result;
   }
 
@@ -36,14 +35,35 @@ export class SeededRandom {
     return Math.floor(this.fraction() * limit);
   }
 
+  /** An integer from `least` to `most`, both included. */
+  between(least: number, most: number): number {
+    return least + this.below(most - least + 1);
+  }
+
   /** True with this probability. */
   chance(probability: number): boolean {
     return this.fraction() < probability;
   }
 
-  bytes(length: number): Uint8Array {
-    return Uint8Array.from({ length }, () => this.u32() & 0xff);
+  /** @throws RangeError when there is none to choose. */
+  oneOf<T>(choices: readonly T[]): T {
+    if (choices.length === 0) throw new RangeError('nothing to choose from');
+    return choices[this.below(choices.length)] as T;
   }
+
+  bytes(length: number): Uint8Array {
+    const bytes = new Uint8Array(length);
+    for (let i = 0; i < length; i += 1) bytes[i] = this.u32();
+    return bytes;
+  }
+}
+
+/** The `turn`th number after the seed. */
+function splitMix32(seed: number, turn: number): number {
+  let mixed = (seed + Math.imul(turn, 0x9e37_79b9)) | 0;
+  mixed = Math.imul(mixed ^ (mixed >>> 16), 0x21f0_aaad);
+  mixed = Math.imul(mixed ^ (mixed >>> 15), 0x735a_2d97);
+  return mixed ^ (mixed >>> 15);
 }
 
 function rotated(value: number, bits: number): number {

@@ -30,6 +30,8 @@ export interface KeyAgreement {
   readonly publicKey: Uint8Array;
   /** 32 bytes shared with the owner of `peerPublicKey`; undefined for a key of small order, which shares nothing. */
   shared(peerPublicKey: Uint8Array): Uint8Array | undefined;
+  /** Forgets the private key; `shared` throws from then on. */
+  erase(): void;
 }
 
 /** Holds a copy of its key. Nonces have 12 bytes, tags 16, behind the ciphertext. */

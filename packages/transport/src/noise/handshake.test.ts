@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import type { HashFunction } from '../crypto-provider.js';
 import { counterNonce } from '../crypto-provider.js';
-import { nodeCrypto, nodeHash } from '../node/node-crypto.js';
+import { nodeCrypto } from '../node/node-crypto.js';
+import { nodeHash } from '../node/node-hash.js';
 import { Handshake, patternIKpsk2, type HandshakePattern, type Role } from './handshake.js';
 
 /** The format of the cacophony vectors; all bytes in hex. */

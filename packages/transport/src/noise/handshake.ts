@@ -1,6 +1,6 @@
 /** The handshake state of the Noise Protocol Framework, revision 34, section 5.3, for any pattern given as data. */
 import { keyBytes, type CryptoProvider, type HashFunction, type KeyAgreement } from '../crypto-provider.js';
-import { SymmetricState, type TransportKeys } from './symmetric-state.js';
+import { initialHash, SymmetricState, type TransportKeys } from './symmetric-state.js';
 
 export type Role = 'initiator' | 'responder';
 
@@ -30,7 +30,7 @@ export interface HandshakeOptions {
   readonly pattern: HandshakePattern;
   readonly role: Role;
   readonly prologue: Uint8Array;
-  /** Fresh for this handshake. */
+  /** Fresh for this handshake, which erases it at its end. */
   readonly ephemeral: KeyAgreement;
   readonly static?: KeyAgreement | undefined;
   /** When it is known beforehand. */
@@ -60,7 +60,7 @@ export class Handshake {
     this.#psk = options.psk;
     this.#usesPsk = options.pattern.messages.some((tokens) => tokens.includes('psk'));
     const name = `Noise_${options.pattern.name}_25519_ChaChaPoly_${options.hash.name}`;
-    this.#symmetric = new SymmetricState(options.crypto, options.hash, name);
+    this.#symmetric = new SymmetricState(options.crypto, options.hash, initialHash(options.hash, name));
     this.#symmetric.mixHash(options.prologue);
     for (const role of options.pattern.known) {
       this.#symmetric.mixHash(role === this.#role ? required(this.#static?.publicKey) : required(this.#remoteStatic));
@@ -116,8 +116,9 @@ export class Handshake {
     return payload;
   }
 
-  /** As `SymmetricState.split`. */
+  /** As `SymmetricState.split`. The handshake is over: without its ephemeral key nobody can repeat it. */
   split(secret?: Uint8Array): TransportKeys {
+    this.#ephemeral.erase();
     return this.#symmetric.split(secret);
   }
 

@@ -1,5 +1,6 @@
 /** The cipher state and symmetric state of the Noise Protocol Framework, revision 34, sections 5.1 and 5.2. */
 import { counterNonce, tagBytes, type Aead, type CryptoProvider, type HashFunction } from '../crypto-provider.js';
+import { hkdf } from './hkdf.js';
 
 const empty = new Uint8Array(0);
 const encoder = new TextEncoder();
@@ -17,15 +18,17 @@ export class SymmetricState {
   readonly #hash: HashFunction;
   #chainingKey: Uint8Array;
   #transcript: Uint8Array;
+  #key: Uint8Array | undefined;
+  /** Made from the key when something is to be sealed or opened: most keys are replaced before that. */
   #cipher: Aead | undefined;
   #nonce = 0;
 
-  constructor(crypto: Pick<CryptoProvider, 'aead'>, hash: HashFunction, protocolName: string) {
+  /** @param initial HASHLEN bytes: `initialHash` of the protocol's name. */
+  constructor(crypto: Pick<CryptoProvider, 'aead'>, hash: HashFunction, initial: Uint8Array) {
     this.#crypto = crypto;
     this.#hash = hash;
-    const name = encoder.encode(protocolName);
-    this.#transcript = name.length <= hash.length ? padded(name, hash.length) : hash.hash(name);
-    this.#chainingKey = this.#transcript;
+    this.#transcript = initial;
+    this.#chainingKey = initial;
   }
 
   /** The handshake hash: equal on both sides, and unlike that of every other handshake. */
@@ -34,9 +37,9 @@ export class SymmetricState {
   }
 
   copy(): SymmetricState {
-    const copy = new SymmetricState(this.#crypto, this.#hash, '');
+    const copy = new SymmetricState(this.#crypto, this.#hash, this.#transcript);
     copy.#chainingKey = this.#chainingKey;
-    copy.#transcript = this.#transcript;
+    copy.#key = this.#key;
     copy.#cipher = this.#cipher;
     copy.#nonce = this.#nonce;
     return copy;
@@ -47,63 +50,61 @@ export class SymmetricState {
   }
 
   mixKey(material: Uint8Array): void {
-    const [chainingKey, key] = this.#expand(material);
+    const [chainingKey, key] = hkdf(this.#hash, this.#chainingKey, material);
     this.#chainingKey = chainingKey;
     this.#setKey(key);
   }
 
   mixKeyAndHash(material: Uint8Array): void {
-    const [chainingKey, mixed, key] = this.#expand(material);
+    const [chainingKey, mixed, key] = hkdf(this.#hash, this.#chainingKey, material, 3);
     this.#chainingKey = chainingKey;
     this.mixHash(mixed);
     this.#setKey(key);
   }
 
   encryptAndHash(plaintext: Uint8Array): Uint8Array {
-    const ciphertext = this.#cipher
-      ? this.#cipher.seal(counterNonce(this.#nonce++), this.#transcript, plaintext)
-      : plaintext;
+    const cipher = this.#liveCipher();
+    const ciphertext = cipher ? cipher.seal(counterNonce(this.#nonce++), this.#transcript, plaintext) : plaintext;
     this.mixHash(ciphertext);
     return ciphertext;
   }
 
   /** Undefined when the ciphertext does not authenticate; the state is then of no more use. */
   decryptAndHash(ciphertext: Uint8Array): Uint8Array | undefined {
-    const plaintext = this.#cipher
-      ? this.#cipher.open(counterNonce(this.#nonce++), this.#transcript, ciphertext)
-      : ciphertext;
+    const cipher = this.#liveCipher();
+    const plaintext = cipher ? cipher.open(counterNonce(this.#nonce++), this.#transcript, ciphertext) : ciphertext;
     this.mixHash(ciphertext);
     return plaintext;
   }
 
   /** How much longer a field is once encrypted: nothing before the first key, a tag after it. */
   get expansionBytes(): number {
-    return this.#cipher ? tagBytes : 0;
+    return this.#key ? tagBytes : 0;
   }
 
   /** @param secret mixed in; without it the first two keys are those of Noise. May be called again with another. */
   split(secret: Uint8Array = empty): TransportKeys {
-    const [first, second, third] = this.#expand(secret);
+    const [first, second, third] = hkdf(this.#hash, this.#chainingKey, secret, 3);
     return { fromInitiator: first.slice(0, 32), fromResponder: second.slice(0, 32), next: third.slice(0, 32) };
   }
 
   #setKey(key: Uint8Array): void {
-    this.#cipher = this.#crypto.aead(key.subarray(0, 32));
+    this.#key = key.subarray(0, 32);
+    this.#cipher = undefined;
     this.#nonce = 0;
   }
 
-  /** HKDF of Noise, section 4.3, with three outputs; who needs two leaves the third. */
-  #expand(material: Uint8Array): [Uint8Array, Uint8Array, Uint8Array] {
-    const secret = this.#hash.hmac(this.#chainingKey, material);
-    const first = this.#hash.hmac(secret, Uint8Array.of(1));
-    const second = this.#hash.hmac(secret, first, Uint8Array.of(2));
-    const third = this.#hash.hmac(secret, second, Uint8Array.of(3));
-    return [first, second, third];
+  #liveCipher(): Aead | undefined {
+    if (this.#key) this.#cipher ??= this.#crypto.aead(this.#key);
+    return this.#cipher;
   }
 }
 
-function padded(bytes: Uint8Array, length: number): Uint8Array {
-  const result = new Uint8Array(length);
-  result.set(bytes);
-  return result;
+/** What the transcript and the chaining key are before anything was mixed into them. */
+export function initialHash(hash: HashFunction, protocolName: string): Uint8Array {
+  const name = encoder.encode(protocolName);
+  if (name.length > hash.length) return hash.hash(name);
+  const padded = new Uint8Array(hash.length);
+  padded.set(name);
+  return padded;
 }

@@ -1,0 +1,4 @@
+export interface Address {
+  readonly address: string;
+  readonly port: number;
+}
