@@ -1,5 +1,5 @@
 /** What two devices do once they share keys: packets, acknowledgements, recovery, congestion control and streams. */
-import type { RandomSource } from './crypto-provider.js';
+import { tagBytes, type RandomSource } from './crypto-provider.js';
 import { closeCodes, Violation } from './errors.js';
 import { MtuDiscovery } from './paths/mtu-discovery.js';
 import { AckRanges } from './recovery/ack-ranges.js';
@@ -7,7 +7,7 @@ import type { CongestionController } from './recovery/congestion-controller.js';
 import { DeliveryRate } from './recovery/delivery-rate.js';
 import { LossRecovery } from './recovery/loss-recovery.js';
 import { Pacer } from './recovery/pacer.js';
-import { repeatSmall } from './recovery/repair.js';
+import { Repair } from './recovery/repair.js';
 import { RttEstimator } from './recovery/rtt.js';
 import type { SentContent, SentPacket } from './recovery/sent-packet.js';
 import { SkippedNumbers } from './recovery/skipped-numbers.js';
@@ -21,7 +21,6 @@ import { pathDataBytes, type AckFrame } from './wire/frame-types.js';
 import { readFrames, type FrameSink } from './wire/frame-reader.js';
 import { writeAck, writeClose, writePathChallenge, writePathResponse, writePing } from './wire/frame-writer.js';
 import { dataHeaderBytes, type Phase } from './wire/packets.js';
-import { tagBytes } from './crypto-provider.js';
 
 /** Probes after one probe timeout (RFC 9002, section 6.2.4): two, so that one loss does not double the wait. */
 const probesPerTimeout = 2;
@@ -54,10 +53,13 @@ export class Connection implements FrameSink {
   readonly #acks = new AckRanges();
   readonly #rtt = new RttEstimator();
   readonly #loss = new LossRecovery(this.#rtt);
+  readonly #repair = new Repair();
   readonly #skipped: SkippedNumbers;
   readonly #mtu: MtuDiscovery;
+  /** What was last told to those who need it. */
+  #datagramBytes: number;
   #rate = new DeliveryRate();
-  #pacer = new Pacer();
+  #pacer: Pacer;
   #congestion: CongestionController;
   #nextNumber = 0;
   #probes = 0;
@@ -78,7 +80,9 @@ export class Connection implements FrameSink {
     this.#newController = options.newController;
     this.#skipped = new SkippedNumbers(options.random);
     this.#mtu = new MtuDiscovery(options.maxDatagramBytes);
-    this.#congestion = options.newController(this.#mtu.datagramBytes);
+    this.#datagramBytes = this.#mtu.datagramBytes;
+    this.#pacer = new Pacer(this.#datagramBytes);
+    this.#congestion = options.newController(this.#datagramBytes);
   }
 
   /** Smoothed round trip; undefined before the first measurement. */
@@ -125,6 +129,7 @@ export class Connection implements FrameSink {
     this.#now = now;
     this.#phase = phase;
     this.#session = session;
+    this.#streams.onRoundTrip(now, this.#rtt.smoothedMs ?? 0);
     this.#close = undefined;
     let asksForAck: boolean;
     try {
@@ -177,8 +182,9 @@ export class Connection implements FrameSink {
       }
       this.#rtt.reset();
       this.#mtu.reset();
+      this.#datagramBytes = this.#mtu.datagramBytes;
       this.#rate = new DeliveryRate();
-      this.#pacer = new Pacer();
+      this.#pacer = new Pacer(this.#mtu.datagramBytes);
       this.#congestion = this.#newController(this.#mtu.datagramBytes);
     }
     this.#armTimers();
@@ -198,7 +204,7 @@ export class Connection implements FrameSink {
     const outcome = this.#loss.onTimeout(now);
     if (outcome.kind === 'probe') {
       this.#probes = probesPerTimeout;
-      this.#mtu.onProbeTimeout(this.#loss.probeCount);
+      this.#mtu.onTimeoutExpired(now, this.#loss.probeCount);
       // RFC 9002, section 6.2.4: a probe carries what has waited longest, which may be all that was lost.
       for (const packet of this.#loss.oldest(probesPerTimeout)) {
         for (const content of packet.contents) content.onLost();
@@ -206,6 +212,7 @@ export class Connection implements FrameSink {
     } else {
       this.#onLost(now, outcome.packets, outcome.isPersistentCongestion);
     }
+    this.#followDatagramSize();
     this.#armTimers();
   }
 
@@ -245,7 +252,7 @@ export class Connection implements FrameSink {
 
   /** A packet that ends the link, in `packet`. It is not tracked. @returns its length */
   sealClose(packet: Uint8Array, session: Session, code: number, reason: string): number {
-    writer.reset(packet, dataHeaderBytes, smallestCloseBytes);
+    writer.reset(packet, dataHeaderBytes, closeFramesBytes);
     writeClose(writer, code, reason);
     return this.#seal(packet, session, session.isFinal ? 1 : 0, this.#takeNumber());
   }
@@ -264,16 +271,17 @@ export class Connection implements FrameSink {
     }
     const priorBytesInFlight = this.#loss.bytesInFlight;
     const { acknowledged, lost, spurious, isPersistentCongestion, rttMs } = this.#loss.onAck(now, frame);
-    for (const packet of spurious) this.#onArrived(packet);
+    for (const packet of spurious) this.#onArrived(now, packet);
     if (spurious.length > 0) this.#congestion.onSpuriousLoss(now, spurious);
     if (acknowledged.length === 0) {
       this.#onLost(now, lost, isPersistentCongestion);
+      this.#followDatagramSize();
       return;
     }
     let bytes = 0;
     for (const packet of acknowledged) {
       bytes += packet.bytes;
-      this.#onArrived(packet);
+      this.#onArrived(now, packet);
     }
     const lostBytes = this.#onLost(now, lost, isPersistentCongestion);
     this.#congestion.onAcknowledged({
@@ -282,13 +290,13 @@ export class Connection implements FrameSink {
       bytes,
       priorBytesInFlight,
       bytesInFlight: this.#loss.bytesInFlight,
-      rate: this.#rate.onAcknowledged(now, acknowledged, this.#rtt.minMs),
+      rate: this.#rate.onAcknowledged(now, acknowledged),
       rttMs,
       smoothedRttMs: this.#rtt.smoothedMs ?? 0,
       lostBytes,
     });
     this.#pacer.setRate(this.#congestion.pacingBytesPerMs);
-    this.#streams.onRoundTrip(now, this.#rtt.smoothedMs ?? 0);
+    this.#followDatagramSize();
   }
 
   onCrypto(offset: number, data: Uint8Array): void {
@@ -378,7 +386,7 @@ export class Connection implements FrameSink {
     } else {
       this.#writePathFrames();
       this.#streams.writeInto(writer, contents);
-      if (!this.#streams.hasContent) repeatSmall(now, this.#loss, writer, contents);
+      if (!this.#streams.hasContent) this.#repair.repeatInto(now, this.#loss, writer, contents);
     }
     if (writer.length === before) writePing(writer);
     this.#pingWanted = false;
@@ -390,7 +398,6 @@ export class Connection implements FrameSink {
     writer.reset(packet, dataHeaderBytes, bytes - tagBytes);
     writePing(writer);
     writer.zeros(writer.room);
-    this.#mtu.onProbeSent(now, bytes);
     return this.#track(now, packet, session, 1, noContents, -1, true);
   }
 
@@ -406,6 +413,7 @@ export class Connection implements FrameSink {
   ): number {
     const number = this.#takeNumber();
     const bytes = this.#seal(packet, session, phase, number);
+    if (isMtuProbe) this.#mtu.onProbeSent(number, bytes);
     const sent: SentPacket = {
       number,
       sentAt: now,
@@ -413,7 +421,7 @@ export class Connection implements FrameSink {
       contents,
       acknowledgedUpTo,
       isMtuProbe,
-      delivery: this.#rate.stamp(now, bytes, this.#loss.bytesInFlight),
+      delivery: this.#rate.onSent({ sentAt: now, bytes }, this.#loss.bytesInFlight),
     };
     this.#congestion.onSent(sent, this.#loss.bytesInFlight);
     this.#loss.onSent(sent);
@@ -444,14 +452,13 @@ export class Connection implements FrameSink {
     return this.#nextNumber++;
   }
 
-  #onArrived(packet: SentPacket): void {
+  #onArrived(now: number, packet: SentPacket): void {
     for (const content of packet.contents) content.onAcknowledged();
     if (packet.acknowledgedUpTo >= 0) this.#acks.forgetUpTo(packet.acknowledgedUpTo);
     if (packet.isMtuProbe) {
-      this.#mtu.onProbeAcknowledged(packet.bytes);
-      this.#congestion.onDatagramSizeChanged(this.#mtu.datagramBytes);
+      this.#mtu.onProbeAcknowledged(now, packet.number);
     } else {
-      this.#mtu.onPacketAcknowledged(packet.bytes);
+      this.#mtu.onPacketAcknowledged(packet.number, packet.bytes);
     }
   }
 
@@ -463,11 +470,11 @@ export class Connection implements FrameSink {
     for (const packet of packets) {
       for (const content of packet.contents) content.onLost();
       if (packet.isMtuProbe) {
-        this.#mtu.onProbeLost(packet.bytes);
+        this.#mtu.onProbeLost(now, packet.number);
       } else {
         bytes += packet.bytes;
         congestive += 1;
-        this.#mtu.onPacketLost(packet.bytes, packet.number);
+        this.#mtu.onPacketLost(now, packet.number, packet.bytes);
       }
     }
     if (congestive === 0) return 0;
@@ -482,6 +489,16 @@ export class Connection implements FrameSink {
     return bytes;
   }
 
+  /** Path MTU discovery may have found another size, up or down. */
+  #followDatagramSize(): void {
+    const { datagramBytes } = this.#mtu;
+    if (datagramBytes === this.#datagramBytes) return;
+    this.#datagramBytes = datagramBytes;
+    this.#pacer.onDatagramSizeChanged(datagramBytes);
+    this.#congestion.onDatagramSizeChanged(datagramBytes);
+    this.#streams.maxDatagramBytes = datagramBytes - dataHeaderBytes - tagBytes - datagramFrameBytes;
+  }
+
   #armTimers(): void {
     this.#timers.set('acknowledgement', this.#acks.deadline);
     // Owed probes go out at once; the wait begins anew with them.
@@ -491,7 +508,9 @@ export class Connection implements FrameSink {
 
 /** One for all connections: it is used within a call only. */
 const writer = new ByteWriter(new Uint8Array(0));
-const smallestCloseBytes = 1_024;
+const closeFramesBytes = 320;
+/** Of a DATAGRAM frame: its type and its length. */
+const datagramFrameBytes = 5;
 
 const nothing = (): void => undefined;
 const ignoringSink: FrameSink = {

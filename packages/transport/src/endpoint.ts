@@ -5,11 +5,11 @@ import { TransportError } from './errors.js';
 import { defaultTransportConfig, transportLimits, type TransportConfig } from './limits.js';
 import { Link, type LinkEnvironment } from './link.js';
 import type { LinkEvent, Transmit } from './link-event.js';
-import { Cookies } from './session/cookies.js';
+import { CookieIssuer, cookieReplyReceiver } from './session/cookies.js';
 import { HandshakeLoad } from './session/handshake-load.js';
 import { receiveInitiation } from './session/handshake-responder.js';
 import { checkIntroduction, type Introduction } from './session/introduction.js';
-import { WindowPool } from './streams/stream-set.js';
+import { WindowPool } from './streams/flow-control.js';
 import { TimerWheel } from './timer-wheel.js';
 import {
   hasNoMac2,
@@ -17,7 +17,6 @@ import {
   Mac1,
   macBytes,
   packetTypes,
-  parseCookieReply,
   parseInitiation,
   parseResponse,
   punchBytes,
@@ -50,7 +49,7 @@ export class Endpoint {
   readonly #config: TransportConfig;
   readonly #identity: KeyAgreement;
   readonly #mac1: Mac1;
-  readonly #cookies: Cookies;
+  readonly #cookies: CookieIssuer;
   readonly #load: HandshakeLoad;
   readonly #wheel = new TimerWheel<Link>();
   readonly #environment: LinkEnvironment;
@@ -78,8 +77,8 @@ export class Endpoint {
       throw new RangeError('the public key does not belong to the private key');
     }
     this.#mac1 = new Mac1(options.crypto, options.keyPair.publicKey);
-    this.#cookies = new Cookies(options.crypto, options.random, options.keyPair.publicKey);
-    this.#load = new HandshakeLoad({ underLoadPerSecond: this.#config.handshakesPerSecond });
+    this.#cookies = new CookieIssuer(options.crypto, options.keyPair.publicKey, options.random);
+    this.#load = new HandshakeLoad(this.#config.handshakesPerSecond);
     this.#environment = {
       crypto: this.#crypto,
       random: this.#random,
@@ -142,8 +141,8 @@ export class Endpoint {
         return;
       }
       case packetTypes.cookieReply: {
-        const index = parseCookieReply(bytes);
-        if (index !== undefined) this.#byIndex.get(index)?.handleCookieReply(bytes);
+        const index = cookieReplyReceiver(bytes);
+        if (index !== undefined) this.#byIndex.get(index)?.handleCookieReply(now, bytes);
         return;
       }
       case packetTypes.punch:
@@ -228,11 +227,10 @@ export class Endpoint {
 
   /** Whether an initiation is worth a Diffie-Hellman now. */
   #admit(now: number, from: Address, senderIndex: number, bytes: Uint8Array, hasCookie: boolean): boolean {
-    this.#load.onInitiation(now);
-    if (!this.#load.isUnderLoad(now)) return true;
+    if (!this.#load.onInitiation(now)) return true;
     if (hasCookie) return this.#load.admits(now, from.address);
     if (this.#outbox.length < transportLimits.outbox) {
-      this.#outbox.push({ to: from, bytes: this.#cookies.reply(now, from, senderIndex, bytes) });
+      this.#outbox.push({ to: from, bytes: this.#cookies.reply(now, from, bytes, senderIndex) });
     }
     return false;
   }

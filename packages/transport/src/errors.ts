@@ -4,6 +4,12 @@ export type TransportErrorCode =
   | 'MESSAGE_SIZE'
   /** The peer has not acknowledged enough of what was sent before; try again later. */
   | 'SEND_BUFFER_FULL'
+  /** The stream does not exist, or nothing more can be written to it: it ended, was reset, or the peer stopped it. */
+  | 'STREAM_CLOSED'
+  /** As many streams are open as the peer allows; `streams-available` tells when there may be more. */
+  | 'STREAM_LIMIT'
+  /** A datagram has as many bytes as fit into one packet on this path, at most. */
+  | 'DATAGRAM_SIZE'
   /** The link is closing or has ended. */
   | 'LINK_CLOSED'
   /** A field of the introduction has the wrong length. */
@@ -38,6 +44,8 @@ export const closeCodes = {
   streamState: 0x4003,
   /** A message that is empty or longer than 65,536 bytes. */
   messageSize: 0x4004,
+  /** A stream beyond those that may be open. */
+  streamLimit: 0x4005,
 } as const;
 
 /** An authenticated peer broke the rules; ends the link, never leaves the package. */

@@ -15,7 +15,8 @@ import type { Introduction } from './session/introduction.js';
 import { PostQuantumExchange } from './session/post-quantum-exchange.js';
 import { ReplayWindow } from './session/replay-window.js';
 import type { Session } from './session/session.js';
-import { StreamSet, type StreamPriority, type WindowPool } from './streams/stream-set.js';
+import type { WindowPool } from './streams/flow-control.js';
+import { StreamSet } from './streams/stream-set.js';
 import { WheelEntry } from './timer-wheel.js';
 import { Timers, type Timer } from './timers.js';
 import { counterOf, phaseOf, punchPacket, receiverIndexOf, type ResponsePacket } from './wire/packets.js';
@@ -275,15 +276,15 @@ export class Link {
    * a punch says is not authenticated, so it only ever brings an initiation to where one has been sent already.
    */
   handlePunch(now: number, from: Address): void {
-    const { initiation } = this.#handshakes;
+    const initiation = this.#handshakes.initiation(now);
     if (this.#phase.name !== 'initiating' || !initiation || !this.#contact?.answersPunch(now, from)) return;
     this.#contact.onHandshakeSent(now);
     this.#transmit(from, initiation);
     this.#environment.onActivity(this);
   }
 
-  handleCookieReply(reply: Uint8Array): void {
-    this.#handshakes.onCookieReply(reply);
+  handleCookieReply(now: number, reply: Uint8Array): void {
+    this.#handshakes.onCookieReply(now, reply);
   }
 
   handleResponse(now: number, from: Address, response: ResponsePacket): void {
@@ -440,7 +441,7 @@ export class Link {
   #sendAttempt(now: number): void {
     const { name } = this.#phase;
     if (!this.#contact || (name !== 'initiating' && name !== 'punching')) return;
-    const { initiation } = this.#handshakes;
+    const initiation = this.#handshakes.initiation(now);
     if (initiation) this.#contact.onHandshakeSent(now);
     const packet = initiation ?? punchPacket(this.#environment.random);
     for (const candidate of this.#contact.candidates) this.#transmit(candidate, packet);
@@ -454,7 +455,7 @@ export class Link {
   }
 
   #sendInitiation(now: number): void {
-    const { initiation } = this.#handshakes;
+    const initiation = this.#handshakes.initiation(now);
     const again = this.#handshakes.onInitiationSent(now);
     this.#timers.set('handshake-retry', again);
     if (again === undefined || !initiation || !this.#path) return;

@@ -28,9 +28,13 @@ export class RangeSet {
   add(start: number, end: number): void {
     if (start >= end) return;
     // What is added is most often behind or at the end of all the rest.
-    const last = this.#ranges.at(-1);
+    const last = this.#ranges[this.#ranges.length - 1];
     if (!last || start > last.end) {
       this.#ranges.push({ start, end });
+      return;
+    }
+    if (start >= last.start) {
+      if (end > last.end) this.#ranges[this.#ranges.length - 1] = { start: last.start, end };
       return;
     }
     const from = this.#firstEndingAtOrAfter(start);
@@ -48,14 +52,17 @@ export class RangeSet {
   remove(start: number, end: number): void {
     if (start >= end) return;
     const from = this.#firstEndingAtOrAfter(start + 1);
+    const first = this.#ranges[from];
+    if (!first || first.start >= end) return;
     let to = from;
-    const kept: Range[] = [];
+    let last = first;
     for (let range = this.#ranges[to]; range && range.start < end; range = this.#ranges[to]) {
-      if (range.start < start) kept.push({ start: range.start, end: start });
-      if (range.end > end) kept.push({ start: end, end: range.end });
+      last = range;
       to += 1;
     }
-    if (to > from) this.#ranges.splice(from, to - from, ...kept);
+    this.#ranges.splice(from, to - from);
+    if (last.end > end) this.#ranges.splice(from, 0, { start: end, end: last.end });
+    if (first.start < start) this.#ranges.splice(from, 0, { start: first.start, end: start });
   }
 
   /** Removes the lowest ranges until at most `size` are left. */
@@ -67,6 +74,18 @@ export class RangeSet {
   touches(start: number, end: number): boolean {
     const range = this.#ranges[this.#firstEndingAtOrAfter(start)];
     return range !== undefined && range.start <= end;
+  }
+
+  /** Whether all of these, one at least, are in the set. */
+  has(start: number, end: number): boolean {
+    const range = this.#ranges[this.#firstEndingAtOrAfter(end)];
+    return range !== undefined && range.start <= start;
+  }
+
+  /** Whether some of these are in the set. */
+  overlaps(start: number, end: number): boolean {
+    const range = this.#ranges[this.#firstEndingAtOrAfter(start + 1)];
+    return range !== undefined && range.start < end;
   }
 
   #firstEndingAtOrAfter(value: number): number {

@@ -52,4 +52,39 @@ describe('RttEstimator', () => {
     expect(rtt.lossDelayMs).toBe(1);
     expect(rtt.ptoMs).toBeCloseTo(0.1 + 1 + 25);
   });
+
+  it('knows the smallest of the last samples, and forgets it after 10 to 20 s', () => {
+    const rtt = new RttEstimator();
+    expect(rtt.minMs).toBeUndefined();
+    rtt.seed(5);
+    expect(rtt.minMs).toBeUndefined();
+    rtt.sample(30, 10, 1_000);
+    rtt.sample(60, 0, 2_000);
+    expect(rtt.minMs).toBe(20);
+    rtt.sample(60, 0, 10_500);
+    expect(rtt.minMs).toBe(20);
+    rtt.sample(50, 0, 20_400);
+    expect(rtt.minMs).toBe(20);
+    rtt.sample(70, 0, 20_600);
+    expect(rtt.minMs).toBe(50);
+    // After a long silence neither span says anything.
+    rtt.sample(90, 0, 90_000);
+    expect(rtt.minMs).toBe(90);
+  });
+
+  it('waits longer for a packet where others overtake it', () => {
+    const rtt = new RttEstimator();
+    rtt.sample(80, 0, 0);
+    expect(rtt.lossDelayWithin(5)).toBe(90);
+    expect(rtt.lossDelayWithin(40)).toBe(120);
+  });
+
+  it('knows nothing of another path', () => {
+    const rtt = new RttEstimator();
+    rtt.sample(80, 0, 0);
+    rtt.reset();
+    expect([rtt.smoothedMs, rtt.minMs, rtt.lossDelayMs]).toEqual([undefined, undefined, 333 * 1.125]);
+    rtt.seed(70);
+    expect(rtt.smoothedMs).toBe(70);
+  });
 });

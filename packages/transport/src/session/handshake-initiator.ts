@@ -3,7 +3,6 @@ import { Handshake, patternIKpsk2 } from '../noise/handshake.js';
 import {
   encodeInitiationPayload,
   initiationHeader,
-  macBytes,
   Mac1,
   prologue,
   type ResponsePacket,
@@ -26,11 +25,12 @@ export interface InitiationOptions {
 
 /** The initiator's side of a handshake: one packet, sent as often as it takes, until its response comes. */
 export class InitiatorHandshake {
+  /** The initiation, the same bytes for every candidate and every repetition, with a zero mac2. */
+  readonly packet: Uint8Array;
   readonly index: number;
   readonly epoch: number;
   readonly #crypto: CryptoProvider;
   readonly #handshake: Handshake;
-  #packet: Uint8Array;
 
   constructor(options: InitiationOptions) {
     this.index = options.index;
@@ -50,23 +50,7 @@ export class InitiatorHandshake {
     const header = initiationHeader(options.index);
     const { introductionId, timestamp, epoch } = options;
     const noise = this.#handshake.writeMessage(encodeInitiationPayload({ introductionId, timestamp, epoch }), header);
-    this.#packet = new Mac1(options.crypto, options.peerKey).seal(header, noise);
-  }
-
-  /** The initiation, the same bytes for every candidate and every repetition, but for mac2. */
-  get packet(): Uint8Array {
-    return this.#packet;
-  }
-
-  /** A cookie reply must be for this very packet. */
-  get mac1(): Uint8Array {
-    return this.#packet.subarray(-2 * macBytes, -macBytes);
-  }
-
-  /** @param mac2 shows that we receive what is sent to our address */
-  provideMac2(mac2: Uint8Array): void {
-    this.#packet = this.#packet.slice();
-    this.#packet.set(mac2, this.#packet.length - macBytes);
+    this.packet = new Mac1(options.crypto, options.peerKey).seal(header, noise);
   }
 
   /** The session; or undefined for a response that is not authentic, which changes nothing. */

@@ -1,7 +1,7 @@
 /** The handshakes of one link: the first, those that renew its keys, and those that wake it after long silence. */
 import type { CryptoProvider, KeyAgreement, RandomSource } from '../crypto-provider.js';
 import type { ResponsePacket } from '../wire/packets.js';
-import { openCookieReply, mac2For } from './cookies.js';
+import { CookieHolder } from './cookies.js';
 import { InitiatorHandshake } from './handshake-initiator.js';
 import { respond, type ReceivedInitiation } from './handshake-responder.js';
 import { retryDelayMs } from './handshake-schedule.js';
@@ -25,6 +25,7 @@ export interface HandshakesOptions {
 /** An initiation of ours that waits for its response. */
 interface Outstanding {
   readonly handshake: InitiatorHandshake;
+  readonly cookies: CookieHolder;
   readonly startedAt: number;
   attempts: number;
 }
@@ -42,9 +43,12 @@ export class Handshakes {
     this.keys = new KeyRing(options.introduction.psk, options.releaseIndex);
   }
 
-  /** The initiation that waits for its response. */
-  get initiation(): Uint8Array | undefined {
-    return this.#outstanding?.handshake.packet;
+  /** The initiation that waits for its response, with a mac2 if the peer has asked for it. */
+  initiation(now: number): Uint8Array | undefined {
+    if (!this.#outstanding) return undefined;
+    const packet = this.#outstanding.handshake.packet.slice();
+    this.#outstanding.cookies.stamp(now, packet);
+    return packet;
   }
 
   /** The response to the newest initiation that was accepted; the same bytes for each repetition of that one. */
@@ -81,7 +85,8 @@ export class Handshakes {
       index: takeIndex(),
       timestamp: nextTimestamp(now),
     });
-    this.#outstanding = { handshake, startedAt: now, attempts: 0 };
+    const cookies = new CookieHolder(crypto, introduction.peerKey);
+    this.#outstanding = { handshake, cookies, startedAt: now, attempts: 0 };
   }
 
   /** The initiation is sent now. @returns when to send it again; undefined when it is given up */
@@ -139,12 +144,8 @@ export class Handshakes {
   }
 
   /** Under load the peer wants to see that we receive what is sent to our address: the next repetition shows it. */
-  onCookieReply(reply: Uint8Array): void {
-    const handshake = this.#outstanding?.handshake;
-    if (!handshake) return;
-    const { crypto, introduction } = this.#options;
-    const cookie = openCookieReply(crypto, introduction.peerKey, handshake.mac1, reply);
-    if (cookie) handshake.provideMac2(mac2For(crypto, cookie, handshake.packet));
+  onCookieReply(now: number, reply: Uint8Array): void {
+    this.#outstanding?.cookies.onReply(now, reply);
   }
 
   /** A session that the peer began has shown its keys: what we began for the same time is of no use any more. */

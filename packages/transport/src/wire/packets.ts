@@ -30,7 +30,6 @@ export const initiationBytes = initiationHeaderBytes + initiationNoiseBytes + 2 
 export const responseBytes = responseHeaderBytes + responseNoiseBytes + 2 * macBytes;
 const punchRandomBytes = 8;
 export const punchBytes = 1 + punchRandomBytes;
-export const cookieReplyBytes = 64;
 
 const encoder = new TextEncoder();
 /** Mixed into every handshake, so that no two protocols or versions can be confused. */
@@ -165,12 +164,6 @@ export function parseResponse(bytes: Uint8Array): ResponsePacket | undefined {
     header: bytes.subarray(0, responseHeaderBytes),
     noise: bytes.subarray(responseHeaderBytes, responseHeaderBytes + responseNoiseBytes),
   };
-}
-
-/** The receiver index of a cookie reply; undefined for what has not the form of one. */
-export function parseCookieReply(bytes: Uint8Array): number | undefined {
-  if (bytes.length !== cookieReplyBytes || !startsWith(bytes, packetTypes.cookieReply)) return undefined;
-  return readU32(bytes, 4);
 }
 
 /** Whether a handshake packet carries no mac2. */

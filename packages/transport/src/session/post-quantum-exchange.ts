@@ -1,0 +1,218 @@
+/**
+ * ML-KEM-768 inside the session that the Noise handshake has begun, so that traffic that is recorded today stays secret
+ * from a quantum computer to come. The initiator of the introduction sends its public key (1,184 bytes), the responder
+ * answers with a ciphertext (1,088 bytes), each in CRYPTO frames from offset 0 of its direction.
+ *
+ *     secret = HMAC-BLAKE2s(HMAC-BLAKE2s(BLAKE2s-256(public key · ciphertext), shared secret), "parley ml-kem-768")
+ *
+ * Both sides must do it before content flows: when it is stripped they never get there, and when it is changed on the
+ * way their secrets differ, and so all keys that are made from them.
+ */
+import type { CryptoProvider, RandomSource } from '../crypto-provider.js';
+import { closeCodes, Violation } from '../errors.js';
+import type { Role } from '../noise/handshake.js';
+import { RangeSet } from '../range-set.js';
+import type { SentContent } from '../recovery/sent-packet.js';
+import type { ByteWriter } from '../wire/byte-writer.js';
+import { cryptoFrameOverhead, writeCrypto } from '../wire/frame-writer.js';
+
+const publicKeyBytes = 1_184;
+const ciphertextBytes = 1_088;
+/** Less than this is not worth a frame, unless it is all there is. */
+const smallestPieceBytes = 64;
+
+const secretLabel = new TextEncoder().encode('parley ml-kem-768');
+
+export interface PostQuantumOptions {
+  readonly role: Role;
+  readonly crypto: Pick<CryptoProvider, 'blake2s' | 'mlKem768'>;
+  readonly random: RandomSource;
+}
+
+export class PostQuantumExchange {
+  readonly #options: PostQuantumOptions;
+  readonly #incoming: IncomingMessage;
+  #outgoing: OutgoingMessage | undefined;
+  /** The initiator's, until the ciphertext has come. */
+  #secretKey: Uint8Array | undefined;
+  #secret: Uint8Array | undefined;
+
+  /** The initiator makes its keys here, which takes about as long as a few Diffie-Hellmans. */
+  constructor(options: PostQuantumOptions) {
+    this.#options = options;
+    this.#incoming = new IncomingMessage(options.role === 'initiator' ? ciphertextBytes : publicKeyBytes);
+    if (options.role === 'responder') return;
+    const { publicKey, secretKey } = options.crypto.mlKem768.generate(options.random);
+    this.#secretKey = secretKey;
+    this.#outgoing = new OutgoingMessage(publicKey);
+  }
+
+  /** 32 bytes: the responder has them once it has the public key, the initiator once it has the ciphertext. */
+  get secret(): Uint8Array | undefined {
+    return this.#secret;
+  }
+
+  /** Whether there is something to write now. */
+  get hasContent(): boolean {
+    return this.#outgoing?.hasContent ?? false;
+  }
+
+  /** Whether the peer has all of our message. Of the responder that is also when the peer has the secret. */
+  get isSentAndAcknowledged(): boolean {
+    return this.#outgoing?.isAcknowledged ?? false;
+  }
+
+  /** Writes CRYPTO frames, as much as there is room for; what was lost again. */
+  writeInto(writer: ByteWriter, contents: SentContent[]): void {
+    this.#outgoing?.writeInto(writer, contents);
+  }
+
+  /**
+   * A CRYPTO frame came.
+   * @throws Violation for bytes beyond the message, for others than came before at the same place, and for a public key
+   * that is none
+   */
+  onCrypto(offset: number, data: Uint8Array): void {
+    const wasComplete = this.#incoming.isComplete;
+    this.#incoming.receive(offset, data);
+    if (wasComplete || !this.#incoming.isComplete) return;
+    if (this.#options.role === 'initiator') this.#decapsulate(this.#incoming.bytes);
+    else this.#encapsulate(this.#incoming.bytes);
+  }
+
+  /** Overwrites the secrets; to be called when they are mixed into the keys, or the link has ended. */
+  erase(): void {
+    this.#secretKey?.fill(0);
+    this.#secretKey = undefined;
+    this.#secret?.fill(0);
+    this.#secret = undefined;
+  }
+
+  #decapsulate(ciphertext: Uint8Array): void {
+    // Erased: the link has ended.
+    if (!this.#secretKey || !this.#outgoing) return;
+    const sharedSecret = this.#options.crypto.mlKem768.decapsulate(ciphertext, this.#secretKey);
+    this.#secretKey.fill(0);
+    this.#secretKey = undefined;
+    this.#mix(this.#outgoing.bytes, ciphertext, sharedSecret);
+  }
+
+  #encapsulate(publicKey: Uint8Array): void {
+    const encapsulated = this.#options.crypto.mlKem768.encapsulate(publicKey, this.#options.random);
+    if (!encapsulated) throw violation('a public key of ML-KEM-768 that is none');
+    const { ciphertext, sharedSecret } = encapsulated;
+    this.#outgoing = new OutgoingMessage(ciphertext);
+    this.#mix(publicKey, ciphertext, sharedSecret);
+  }
+
+  #mix(publicKey: Uint8Array, ciphertext: Uint8Array, sharedSecret: Uint8Array): void {
+    const { blake2s } = this.#options.crypto;
+    const extracted = blake2s.hmac(blake2s.hash(publicKey, ciphertext), sharedSecret);
+    this.#secret = blake2s.hmac(extracted, secretLabel);
+    extracted.fill(0);
+    sharedSecret.fill(0);
+  }
+}
+
+/** A message of known length, put together from pieces in any order and number. */
+class IncomingMessage {
+  readonly bytes: Uint8Array;
+  readonly #received = new RangeSet();
+
+  constructor(length: number) {
+    this.bytes = new Uint8Array(length);
+  }
+
+  get isComplete(): boolean {
+    const first = this.#received.first;
+    return first !== undefined && first.start === 0 && first.end === this.bytes.length;
+  }
+
+  receive(offset: number, data: Uint8Array): void {
+    const end = offset + data.length;
+    if (end > this.bytes.length) throw violation('CRYPTO beyond its message');
+    // With what has come already it must agree, byte for byte.
+    for (const range of this.#received.ascending()) {
+      const to = Math.min(end, range.end);
+      for (let at = Math.max(offset, range.start); at < to; at += 1) {
+        if (this.bytes[at] !== data[at - offset]) throw violation('CRYPTO that contradicts itself');
+      }
+    }
+    this.bytes.set(data, offset);
+    this.#received.add(offset, end);
+  }
+}
+
+/** A message to be sent until all of it is acknowledged. */
+class OutgoingMessage {
+  readonly bytes: Uint8Array;
+  /** To be sent, for the first time or again. */
+  readonly #waiting = new RangeSet();
+  readonly #acknowledged = new RangeSet();
+
+  constructor(bytes: Uint8Array) {
+    this.bytes = bytes;
+    this.#waiting.add(0, bytes.length);
+  }
+
+  get hasContent(): boolean {
+    return this.#waiting.size > 0;
+  }
+
+  get isAcknowledged(): boolean {
+    const first = this.#acknowledged.first;
+    return first !== undefined && first.start === 0 && first.end === this.bytes.length;
+  }
+
+  writeInto(writer: ByteWriter, contents: SentContent[]): void {
+    for (let range = this.#waiting.first; range; range = this.#waiting.first) {
+      const { start } = range;
+      const available = range.end - start;
+      const room = writer.room - cryptoFrameOverhead(start, available);
+      const length = Math.min(available, room);
+      if (length < Math.min(available, smallestPieceBytes)) return;
+      writeCrypto(writer, start, this.bytes.subarray(start, start + length));
+      this.#waiting.remove(start, start + length);
+      contents.push(new CryptoPiece(this, start, start + length));
+    }
+  }
+
+  onAcknowledged(start: number, end: number): void {
+    this.#acknowledged.add(start, end);
+    this.#waiting.remove(start, end);
+  }
+
+  onLost(start: number, end: number): void {
+    this.#waiting.add(start, end);
+    for (const range of this.#acknowledged.ascending()) this.#waiting.remove(range.start, range.end);
+  }
+}
+
+class CryptoPiece implements SentContent {
+  readonly #message: OutgoingMessage;
+  readonly #start: number;
+  readonly #end: number;
+
+  constructor(message: OutgoingMessage, start: number, end: number) {
+    this.#message = message;
+    this.#start = start;
+    this.#end = end;
+  }
+
+  onAcknowledged(): void {
+    this.#message.onAcknowledged(this.#start, this.#end);
+  }
+
+  onLost(): void {
+    this.#message.onLost(this.#start, this.#end);
+  }
+
+  /** Too large to ride along. */
+  repeat(): undefined {
+    return undefined;
+  }
+}
+
+function violation(detail: string): Violation {
+  return new Violation(closeCodes.protocolViolation, detail);
+}

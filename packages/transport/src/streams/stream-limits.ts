@@ -1,0 +1,38 @@
+/** Limits of streams, with their reasons. Those that both sides must agree on are marked; docs/protocol/transport.md. */
+export const streamLimits = {
+  /** Both sides know: what may come on the message stream before its first MAX_STREAM_DATA. Holds several messages. */
+  messageWindowBytes: 256 * 1024,
+  /** Both sides know: the same for any other stream. */
+  streamWindowBytes: 256 * 1024,
+  /**
+   * Both sides know: what may come on all streams but the message stream, before the first MAX_DATA. With the message
+   * window and `datagramQueueBytes` it makes the 1 MiB that a peer may have here which has earned nothing.
+   */
+  linkWindowBytes: 704 * 1024,
+  /** Both sides know: streams that each side may have open before the first MAX_STREAMS, and at any time. */
+  openStreams: 128,
+  /** The windows of one link together; 70 MB/s at 50 ms are 3.5 MB, and a loss holds up as much once or twice more. */
+  largestLinkBytes: 16 * 1024 * 1024,
+  /** What the links of one endpoint may have beyond their first windows. */
+  windowPoolBytes: 64 * 1024 * 1024,
+  /** A window is not taken for small because a timer or an event loop is coarse. */
+  shortestRoundTripMs: 5,
+  /** Holes in what came of a stream, and of all streams; a packet that would make more counts as lost. */
+  streamGaps: 1_024,
+  linkGaps: 2_048,
+  /** Datagrams that wait to be sent, and to be read; the oldest gives way. */
+  datagrams: 64,
+  /** The most that one has before the path is known: it fits into the smallest packet. */
+  datagramBytes: 1_024,
+  /** All that wait to be read together. */
+  datagramQueueBytes: 64 * 1024,
+  /** What was written and has not left: above it `sendMessage` and `write` say false; at most a quarter of the buffer. */
+  highWaterBytes: 1024 * 1024,
+  /** A piece of a chat or control stream up to this size is repeated in packets with room, this often. */
+  repeatedPieceBytes: 300,
+  repeats: 2,
+  /** A frame with less data than this is left for the next packet, unless it is all there is. */
+  smallestPieceBytes: 32,
+  /** What `pollEvent` hands out of a stream at once. */
+  chunkBytes: 64 * 1024,
+} as const;

@@ -1,0 +1,331 @@
+/** Anything that two devices and the path between them may do, in any order; the seed decides. */
+import { perfectConditions, type Conditions } from '@parley/simulator';
+import { transportLimits, type TransportConfig } from '../limits.js';
+import type { LinkEnd } from '../link-event.js';
+import type { Bounds, CheckName } from './checkers.js';
+import { otherSide, type Conversation, type SideName } from './conversation.js';
+import { randomConditions, roughnessOf } from './random-conditions.js';
+import { Simulation, SimulationFailure, strangerNetwork, type RunReport } from './simulation.js';
+
+export interface RandomRunOptions {
+  readonly checks?: readonly CheckName[] | undefined;
+  readonly bounds?: Bounds | undefined;
+  readonly config?: Partial<TransportConfig> | undefined;
+}
+
+/** How `npm run sim` names it. */
+export const randomRunName = 'random';
+
+/** After the path has healed, all that was said has arrived by then. */
+const healedMs = 30_000;
+/** A link is forgotten by then, even when no CLOSE gets through. */
+const endMs = 60_000;
+/** A path that has been good for so long has let something through: neither a link nor a handshake may fail on it. */
+const recoveryMs = 11_000;
+const capturedDatagrams = 64;
+/** A link that closes on a good path gets rid of so much before it gives up. */
+const easyBytes = 16 * 1024;
+
+/** @throws SimulationFailure */
+export function runRandom(seed: number, options: RandomRunOptions = {}): RunReport {
+  const captured: Uint8Array[] = [];
+  const simulation = new Simulation({
+    seed,
+    ...options,
+    onTrace: ({ fate, bytes }) => {
+      // Only what has arrived: a stranger who is faster than the true packet may lead the path astray for a while.
+      if (fate === 'delivered' && captured.length < capturedDatagrams) captured.push(bytes);
+    },
+  });
+  const run = new RandomRun(simulation, captured);
+  try {
+    run.run();
+  } catch (error) {
+    throw new SimulationFailure(randomRunName, simulation, error);
+  }
+  const { datagramCount, digest } = simulation.network;
+  return { virtualMs: simulation.elapsedMs, datagrams: datagramCount, digest };
+}
+
+class RandomRun {
+  readonly #simulation: Simulation;
+  readonly #captured: readonly Uint8Array[];
+  /** Who may move. Were both to, they could lose each other for good, and only the server could help. */
+  readonly #mobile: SideName;
+  #conversation: Conversation;
+  /** Since when nothing was lost or slow, and since when most got through; Infinity while it is not so. */
+  #calmSince = 0;
+  #passableSince = 0;
+
+  readonly #operations: readonly { readonly weight: number; readonly act: () => void }[] = [
+    {
+      weight: 30,
+      act: () => {
+        this.#say();
+      },
+    },
+    {
+      weight: 12,
+      act: () => {
+        this.#changePath();
+      },
+    },
+    {
+      weight: 6,
+      act: () => {
+        this.#heal();
+      },
+    },
+    {
+      weight: 5,
+      act: () => {
+        this.#cut();
+      },
+    },
+    {
+      weight: 6,
+      act: () => {
+        this.#move();
+      },
+    },
+    {
+      weight: 5,
+      act: () => {
+        this.#stopReading();
+      },
+    },
+    {
+      weight: 5,
+      act: () => {
+        this.#replay();
+      },
+    },
+    {
+      weight: 4,
+      act: () => {
+        this.#waitLong();
+      },
+    },
+    {
+      weight: 3,
+      act: () => {
+        this.#close();
+      },
+    },
+    {
+      weight: 2,
+      act: () => {
+        this.#crash();
+      },
+    },
+  ];
+
+  constructor(simulation: Simulation, captured: readonly Uint8Array[]) {
+    this.#simulation = simulation;
+    this.#captured = captured;
+    this.#mobile = simulation.random.oneOf(['a', 'b']);
+    simulation.onEnded = (conversation, side, end) => {
+      this.#judge(conversation, side, end);
+    };
+    this.#conversation = simulation.introduce(simulation.random.oneOf(['a', 'b']));
+  }
+
+  run(): void {
+    const { random, network } = this.#simulation;
+    for (let left = random.between(5, 25); left > 0; left -= 1) {
+      this.#operation()();
+      network.run(random.chance(0.3) ? 0 : random.fraction() * 2_000);
+      this.#converse();
+    }
+    this.#settle();
+    this.#end();
+  }
+
+  /** All arrives once the path is good. */
+  #settle(): void {
+    const { network, random, sides } = this.#simulation;
+    this.#heal();
+    for (const side of ['a', 'b'] as const) this.#simulation.setReading(side, true);
+    // A link that was just about to fail may still do so; the next one may not.
+    network.run(recoveryMs);
+    this.#converse();
+    for (const side of ['a', 'b'] as const) this.#conversation.send(side, random.between(8, 5_000));
+    sides.a.host.wake();
+    sides.b.host.wake();
+    if (network.runUntil(() => this.#conversation.isEstablished && this.#conversation.isQuiet, healedMs)) return;
+    throw new Error(`not all has arrived ${String(healedMs)} ms after the path healed`);
+  }
+
+  /** Neither side is left with anything. */
+  #end(): void {
+    const { network, random, sides } = this.#simulation;
+    this.#simulation.close(this.#conversation, random.oneOf(['a', 'b']));
+    const endpoints = [sides.a.endpoint.endpoint, sides.b.endpoint.endpoint];
+    if (!network.runUntil(() => endpoints.every(({ linkCount }) => linkCount === 0), endMs)) {
+      throw new Error('a closed link is never forgotten');
+    }
+    if (!this.#simulation.conversations.every(({ isOver }) => isOver)) throw new Error('a link ends without a word');
+    if (endpoints.some((endpoint) => endpoint.nextTimeout() !== undefined)) throw new Error('a timer without a link');
+  }
+
+  /** The server introduces the two again when they can talk no more. */
+  #converse(): void {
+    if (this.#conversation.isLive) return;
+    this.#conversation = this.#simulation.introduce(this.#simulation.random.oneOf(['a', 'b']));
+  }
+
+  #operation(): () => void {
+    const total = this.#operations.reduce((sum, { weight }) => sum + weight, 0);
+    let left = this.#simulation.random.below(total);
+    for (const { weight, act } of this.#operations) {
+      left -= weight;
+      if (left < 0) return act;
+    }
+    throw new Error('the weights do not add up');
+  }
+
+  #say(): void {
+    const { random } = this.#simulation;
+    const from = random.oneOf(['a', 'b'] as const);
+    const longest = random.oneOf([100, 100, 3_000, transportLimits.messageBytes]);
+    const count = random.between(1, longest > 3_000 ? 4 : 40);
+    this.#simulation.log(`${from} says ${String(count)} messages of up to ${String(longest)} bytes`);
+    for (let i = 0; i < count; i += 1) this.#sayOne(from, random.between(8, longest));
+  }
+
+  /** Unless the buffer is full: then there is enough to do. */
+  #sayOne(from: SideName, length: number): void {
+    const half = this.#conversation.halves[from];
+    if (!half.link || half.hasClosed || half.end) return;
+    if (half.link.bufferedBytes > 1024 * 1024) return;
+    this.#conversation.send(from, length);
+  }
+
+  #changePath(): void {
+    const { random } = this.#simulation;
+    const conditions = randomConditions(random);
+    if (random.chance(0.7)) this.#apply(conditions);
+    else this.#apply(conditions, random.oneOf(['a', 'b'] as const));
+  }
+
+  #heal(): void {
+    const { a, b } = this.#simulation.sides;
+    this.#simulation.network.change({}, { from: a.host.address.address, to: b.host.address.address });
+    this.#simulation.network.change({}, { from: b.host.address.address, to: a.host.address.address });
+    this.#apply({ ...perfectConditions, latencyMs: this.#simulation.random.between(1, 50) });
+  }
+
+  /** Nothing passes for a while, in one direction or in both. */
+  #cut(): void {
+    const { network, random } = this.#simulation;
+    const durationMs = random.between(100, random.oneOf([1_000, 5_000, 20_000]));
+    if (random.chance(0.5)) this.#apply({ blocked: true });
+    else this.#apply({ blocked: true }, random.oneOf(['a', 'b'] as const));
+    network.run(durationMs);
+    this.#heal();
+  }
+
+  /** @param from the direction; both without it */
+  #apply(conditions: Partial<Conditions>, from?: SideName): void {
+    const { network, sides } = this.#simulation;
+    this.#simulation.log(`path${from ? ` from ${from}` : ''}: ${JSON.stringify(conditions)}`);
+    if (from) {
+      const to = sides[otherSide(from)].host.address.address;
+      network.change(conditions, { from: sides[from].host.address.address, to });
+    } else {
+      network.change(conditions);
+    }
+    const roughness = roughnessOf({ ...perfectConditions, ...conditions });
+    const isWhole = from === undefined;
+    // One direction's turn for the better says nothing of the other's.
+    if (roughness !== 'calm') this.#calmSince = Infinity;
+    else if (isWhole && this.#calmSince === Infinity) this.#calmSince = network.now;
+    if (roughness === 'hostile') this.#passableSince = Infinity;
+    else if (isWhole && this.#passableSince === Infinity) this.#passableSince = network.now;
+  }
+
+  #move(): void {
+    const { network, random } = this.#simulation;
+    const { address } = this.#simulation.sides[this.#mobile].host.address;
+    const port = 1_024 + random.below(60_000);
+    const isSameHost = random.chance(0.5);
+    if (!isSameHost) this.#heal();
+    const to = { address: isSameHost ? address : `192.0.2.${String(random.between(10, 250))}`, port };
+    this.#simulation.move(this.#mobile, to);
+    this.#calmSince = Math.max(this.#calmSince, network.now);
+    this.#passableSince = Math.max(this.#passableSince, network.now);
+    // Who knows that it has moved says so.
+    this.#sayOne(this.#mobile, 8);
+  }
+
+  #stopReading(): void {
+    const { network, random } = this.#simulation;
+    const side = random.oneOf(['a', 'b'] as const);
+    const durationMs = random.between(100, 5_000);
+    this.#simulation.setReading(side, false);
+    this.#calmSince = Math.max(this.#calmSince, network.now + durationMs);
+    network.schedule(durationMs, () => {
+      this.#simulation.setReading(side, true);
+    });
+  }
+
+  /** Somebody else sends what has arrived before, as it was or not quite. */
+  #replay(): void {
+    const { network, random, sides } = this.#simulation;
+    if (this.#captured.length === 0) return;
+    this.#simulation.log('a stranger repeats and forges');
+    for (let left = random.between(1, 20); left > 0; left -= 1) {
+      const bytes = random.oneOf(this.#captured).slice();
+      if (random.chance(0.5)) bytes[random.below(bytes.length)] = random.below(256);
+      const from = { address: `${strangerNetwork}${String(random.below(256))}`, port: 1 + random.below(65_535) };
+      network.inject(from, sides[random.oneOf(['a', 'b'] as const)].host.address, bytes);
+    }
+  }
+
+  /** Long enough for keys to grow old. */
+  #waitLong(): void {
+    const { network, random } = this.#simulation;
+    const durationMs = random.between(30_000, 200_000);
+    this.#simulation.log(`${String(durationMs)} ms go by`);
+    for (const side of ['a', 'b'] as const) this.#simulation.setReading(side, true);
+    if (random.chance(0.5)) this.#heal();
+    network.run(durationMs);
+  }
+
+  #close(): void {
+    this.#simulation.close(this.#conversation, this.#simulation.random.oneOf(['a', 'b']));
+  }
+
+  #crash(): void {
+    this.#simulation.crash(this.#simulation.random.oneOf(['a', 'b']));
+  }
+
+  /** Little was left to be acknowledged, and nothing stood in its way. */
+  #wasEasyToClose({ closedAt, bufferedAtClose }: Conversation['halves'][SideName]): boolean {
+    return bufferedAtClose < easyBytes && this.#calmSince + recoveryMs < closedAt;
+  }
+
+  /** @throws Error for an end that nothing in the run accounts for */
+  #judge(conversation: Conversation, side: SideName, end: LinkEnd): void {
+    const ours = conversation.halves[side];
+    const theirs = conversation.halves[otherSide(side)];
+    const fail = (): never => {
+      throw new Error(`${side} ends conversation ${String(conversation.number)}: ${JSON.stringify(end)}`);
+    };
+    switch (end.kind) {
+      case 'violation':
+        return fail();
+      case 'closed':
+        if (!(end.by === 'us' ? ours : theirs).hasClosed) fail();
+        if (end.by === 'peer' && this.#wasEasyToClose(theirs) && ours.receivedMessages < theirs.lengths.length) {
+          throw new Error(`${side} has not got all that was said before the end`);
+        }
+        return;
+      case 'lost':
+      case 'no-path':
+        if (conversation.isBroken || theirs.hasClosed || theirs.end) return;
+        if (this.#simulation.network.now - this.#passableSince > recoveryMs) fail();
+        return;
+    }
+  }
+}
