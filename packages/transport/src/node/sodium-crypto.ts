@@ -26,8 +26,8 @@ export interface Sodium {
   crypto_scalarmult_base(publicKey: Uint8Array, privateKey: Uint8Array): void;
 }
 
-/** From here on OpenSSL is faster: it has AVX2 and AVX-512 code for both halves, libsodium's prebuilt binaries have not. */
-export const opensslFromBytes = 9_216;
+/** Plaintexts from here on go to OpenSSL, which is slow to begin and then faster; measured on x86-64 with AVX. */
+export const opensslFromBytes = 8_192;
 
 let chosen: { readonly provider: CryptoProvider | undefined } | undefined;
 

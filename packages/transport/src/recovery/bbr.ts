@@ -151,7 +151,7 @@ export class Bbr implements CongestionController {
     this.#updateRound(rate);
     this.#updateMaximum(rate, isAppLimited);
     const isCongested = isLossRoundStart && this.#isLossRoundCongested();
-    if (isLossRoundStart && !this.#isAccelerating && this.#bounds.hasLossInRound && this.#evidence.isRoundAboveChance(this.#datagramBytes, this.#minRtt.ms)) {
+    if (isCongested && !this.#isAccelerating) {
       this.#bounds.lowerShortterm(this.#maxBytesPerMs.value, this.#windowBytes);
     }
     this.#aggregation.onAcknowledged(now, event.bytes, this.#bytesPerMs, this.#windowBytes);

@@ -78,14 +78,6 @@ export class LossEvidence {
     return this.isCongestion(this.#roundLostBytes, totalBytes, datagramBytes, minRttMs);
   }
 
-  /** Whether the path has become slower: while cruising, losses above chance are reason enough. */
-  isRoundAboveChance(datagramBytes: number, minRttMs: number): boolean {
-    const totalBytes = this.#roundLostBytes + this.#roundDeliveredBytes;
-    const share = this.chance + Math.min(this.chance, excessShare);
-    if (this.#roundLostBytes > totalBytes * share && this.isQueueStanding(minRttMs)) return true;
-    return this.isCongestion(this.#roundLostBytes, totalBytes, datagramBytes, minRttMs);
-  }
-
   endRound(minRttMs: number): void {
     const totalBytes = this.#roundLostBytes + this.#roundDeliveredBytes;
     if (!this.isQueueStanding(minRttMs) && this.#roundLostBytes <= totalBytes * severeShare) {

@@ -84,6 +84,11 @@ export class LossRecovery {
     this.#reordering = new ReorderingWindow(rtt);
   }
 
+  /** Probe timeouts since the last acknowledgement. */
+  get probeCount(): number {
+    return this.#probeCount;
+  }
+
   /** Of whole datagrams, MTU probes with them. */
   get bytesInFlight(): number {
     return this.#inFlight.bytes;
@@ -96,11 +101,6 @@ export class LossRecovery {
   /** So many packets are in flight that, whatever the window allows, none but probes may follow. */
   get isFull(): boolean {
     return this.#inFlight.end - this.#inFlight.start >= packetsInFlightLimit;
-  }
-
-  /** Probe timeouts since the last acknowledgement. */
-  get probeCount(): number {
-    return this.#probeCount;
   }
 
   /** When `onTimeout` is due. Moves with every other call. */

@@ -36,6 +36,9 @@ export class PostQuantumExchange {
   /** The initiator's, until the ciphertext has come. */
   #secretKey: Uint8Array | undefined;
   #secret: Uint8Array | undefined;
+  #isErased = false;
+  /** Our message has arrived and is of no more use. */
+  #isReleased = false;
 
   /** The initiator makes its keys here, which takes about as long as a few Diffie-Hellmans. */
   constructor(options: PostQuantumOptions) {
@@ -59,7 +62,7 @@ export class PostQuantumExchange {
 
   /** Whether the peer has all of our message. Of the responder that is also when the peer has the secret. */
   get isSentAndAcknowledged(): boolean {
-    return this.#outgoing?.isAcknowledged ?? false;
+    return this.#outgoing?.isAcknowledged ?? this.#isReleased;
   }
 
   /** Writes CRYPTO frames, as much as there is room for; what was lost again. */
@@ -73,23 +76,28 @@ export class PostQuantumExchange {
    * that is none
    */
   onCrypto(offset: number, data: Uint8Array): void {
-    const wasComplete = this.#incoming.isComplete;
-    this.#incoming.receive(offset, data);
-    if (wasComplete || !this.#incoming.isComplete) return;
+    const isCompleted = this.#incoming.receive(offset, data);
+    if (!isCompleted || this.#isErased) return;
     if (this.#options.role === 'initiator') this.#decapsulate(this.#incoming.bytes);
     else this.#encapsulate(this.#incoming.bytes);
   }
 
-  /** Overwrites the secrets; to be called when they are mixed into the keys, or the link has ended. */
+  /**
+   * Overwrites the secrets; to be called when they are mixed into the keys, or the link has ended. What is left answers
+   * to late frames, and goes on sending what is not acknowledged.
+   */
   erase(): void {
+    this.#isErased = true;
     this.#secretKey?.fill(0);
     this.#secretKey = undefined;
     this.#secret?.fill(0);
     this.#secret = undefined;
+    if (!this.#outgoing?.isAcknowledged) return;
+    this.#outgoing = undefined;
+    this.#isReleased = true;
   }
 
   #decapsulate(ciphertext: Uint8Array): void {
-    // Erased: the link has ended.
     if (!this.#secretKey || !this.#outgoing) return;
     const sharedSecret = this.#options.crypto.mlKem768.decapsulate(ciphertext, this.#secretKey);
     this.#secretKey.fill(0);
@@ -123,12 +131,8 @@ class IncomingMessage {
     this.bytes = new Uint8Array(length);
   }
 
-  get isComplete(): boolean {
-    const first = this.#received.first;
-    return first !== undefined && first.start === 0 && first.end === this.bytes.length;
-  }
-
-  receive(offset: number, data: Uint8Array): void {
+  /** @returns whether this piece was the last that was missing */
+  receive(offset: number, data: Uint8Array): boolean {
     const end = offset + data.length;
     if (end > this.bytes.length) throw violation('CRYPTO beyond its message');
     // With what has come already it must agree, byte for byte.
@@ -138,8 +142,10 @@ class IncomingMessage {
         if (this.bytes[at] !== data[at - offset]) throw violation('CRYPTO that contradicts itself');
       }
     }
+    if (covers(this.#received, this.bytes.length)) return false;
     this.bytes.set(data, offset);
     this.#received.add(offset, end);
+    return covers(this.#received, this.bytes.length);
   }
 }
 
@@ -160,8 +166,7 @@ class OutgoingMessage {
   }
 
   get isAcknowledged(): boolean {
-    const first = this.#acknowledged.first;
-    return first !== undefined && first.start === 0 && first.end === this.bytes.length;
+    return covers(this.#acknowledged, this.bytes.length);
   }
 
   writeInto(writer: ByteWriter, contents: SentContent[]): void {
@@ -211,6 +216,11 @@ class CryptoPiece implements SentContent {
   repeat(): undefined {
     return undefined;
   }
+}
+
+/** Whether all from 0 up to `length` is in a set that has nothing beyond. */
+function covers({ first }: RangeSet, length: number): boolean {
+  return first !== undefined && first.start === 0 && first.end === length;
 }
 
 function violation(detail: string): Violation {

@@ -1,8 +1,8 @@
 /** The smallest array of a stream buffer. */
 const smallestCapacity = 4 * 1024;
 /** Larger arrays are left to the garbage collector, and so is what would make more than this in all. */
-const largestSpareBytes = 256 * 1024;
-const spareBytes = 2 * 1024 * 1024;
+const largestSpareBytes = 1024 * 1024;
+const spareBytes = 4 * 1024 * 1024;
 /** Small copies are cut from a slab of this size; a new array for each costs four times as much. */
 const slabBytes = 8 * 1024;
 const smallCopyBytes = 1024;

@@ -25,6 +25,9 @@ export type CheckName =
 
 export const allChecks: readonly CheckName[] = ['nonces', 'in-flight', 'amplification', 'buffers', 'timers'];
 
+/** Version 1 follows a peer to its newest address without asking for a proof, so it sends there what it likes. */
+export const defaultChecks: readonly CheckName[] = allChecks.filter((check) => check !== 'amplification');
+
 export class CheckFailure extends Error {
   override readonly name = 'CheckFailure';
   readonly check: CheckName;
@@ -108,14 +111,17 @@ function latin1(bytes: Uint8Array): string {
 /** RFC 9002, section 6.2.4: up to two datagrams may leave for each probe timeout, whatever the window says. */
 const probesPerTimeout = 2;
 
+export type CheckableEndpoint = Pick<Endpoint, keyof Protocol>;
+export type CheckableLink = Pick<Link, 'state' | 'usage' | 'bufferedBytes'>;
+
 interface WatchedLink {
-  readonly link: Link;
+  readonly link: CheckableLink;
   bytesInFlight: number;
 }
 
 /** An endpoint that is looked at after everything that it does. */
-export class CheckedEndpoint implements Protocol {
-  readonly endpoint: Endpoint;
+export class CheckedEndpoint<E extends CheckableEndpoint = Endpoint> implements Protocol {
+  readonly endpoint: E;
   readonly amplification: AmplificationCheck;
   readonly #checks: ReadonlySet<CheckName>;
   readonly #bounds: Bounds;
@@ -126,9 +132,9 @@ export class CheckedEndpoint implements Protocol {
   #isMeasured = false;
 
   constructor(
-    endpoint: Endpoint,
+    endpoint: E,
     amplification: AmplificationCheck,
-    checks: readonly CheckName[] = allChecks,
+    checks: readonly CheckName[] = defaultChecks,
     bounds: Bounds = defaultBounds,
   ) {
     this.endpoint = endpoint;
@@ -137,7 +143,7 @@ export class CheckedEndpoint implements Protocol {
     this.#bounds = bounds;
   }
 
-  watch(link: Link): void {
+  watch(link: CheckableLink): void {
     this.#links.push({ link, bytesInFlight: 0 });
   }
 

@@ -181,4 +181,19 @@ const upAndDown: Scenario = {
 
 export const ladderScenarios: readonly Scenario[] = [...rungs, upAndDown];
 
+/** Many keys and keep-alives long: a chat through most of a day. */
+export const longScenarios: readonly Scenario[] = [
+  {
+    name: 'long-chat',
+    conditions: { latencyMs: 40, jitterMs: 20, loss: 0.02 },
+    flows: [
+      { kind: 'chat', from: 'a', everyMs: 20_000, messageBytes: 100, count: 3_000 },
+      { kind: 'chat', from: 'b', everyMs: 30_000, messageBytes: 1_000, count: 2_000 },
+    ],
+    establishedMs: 5_000,
+    limitMs: 60_100_000,
+    stallMs: 32_000,
+  },
+];
+
 export const scenarios: readonly Scenario[] = [...interopScenarios, ...ladderScenarios];

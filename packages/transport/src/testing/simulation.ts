@@ -9,7 +9,7 @@ import type { LinkEnd } from '../link-event.js';
 import { bestCrypto } from '../node/best-crypto.js';
 import type { Role } from '../noise/handshake.js';
 import { AmplificationCheck } from './amplification-check.js';
-import { allChecks, CheckedEndpoint, NonceLedger, type Bounds, type CheckName } from './checkers.js';
+import { CheckedEndpoint, defaultChecks, NonceLedger, type Bounds, type CheckName } from './checkers.js';
 import { Conversation, otherSide, type SideName } from './conversation.js';
 
 export interface SimulationOptions {
@@ -163,7 +163,7 @@ export class Simulation {
 
   #endpoint(keyPair: KeyPair): CheckedEndpoint {
     const random = new SeededRandom(this.random.u32());
-    const { checks = allChecks, bounds, config } = this.#options;
+    const { checks = defaultChecks, bounds, config } = this.#options;
     const endpoint = new Endpoint({
       crypto: checks.includes('nonces') ? this.#ledger.watch(crypto) : crypto,
       random: (length) => random.bytes(length),
