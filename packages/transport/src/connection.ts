@@ -48,7 +48,8 @@ export interface CloseFrame {
 export class Connection implements FrameSink {
   readonly #streams: StreamSet;
   readonly #timers: Timers;
-  readonly #exchange: PostQuantumExchange;
+  /** Until both sides have final keys. */
+  #exchange: PostQuantumExchange | undefined;
   readonly #newController: (datagramBytes: number) => CongestionController;
   readonly #acks = new AckRanges();
   readonly #rtt = new RttEstimator();
@@ -190,6 +191,12 @@ export class Connection implements FrameSink {
     this.#armTimers();
   }
 
+  /** Both sides have final keys: nothing of the post-quantum exchange is needed any more. */
+  forgetExchange(): void {
+    this.#exchange?.erase();
+    this.#exchange = undefined;
+  }
+
   /** Sends a PING with the next packet, as a sign of life or to ask for one. */
   ping(): void {
     this.#pingWanted = true;
@@ -229,7 +236,7 @@ export class Connection implements FrameSink {
   pollTransmit(now: number, packet: Uint8Array, session: Session, maxBytes: number): number {
     const limit = Math.min(this.#mtu.datagramBytes, maxBytes);
     if (limit < smallestPacketBytes) return 0;
-    const phase: Phase = session.isFinal && !this.#exchange.hasContent ? 1 : 0;
+    const phase: Phase = session.isFinal && this.#exchange?.hasContent !== true ? 1 : 0;
     const hasContent = this.#hasContent(phase);
     const mayFly =
       this.#probes > 0 || this.#loss.bytesInFlight + this.#mtu.datagramBytes <= this.#congestion.windowBytes;
@@ -301,8 +308,8 @@ export class Connection implements FrameSink {
 
   onCrypto(offset: number, data: Uint8Array): void {
     if (this.#phase !== 0) throw new Violation(closeCodes.protocolViolation, 'a CRYPTO frame under final keys');
-    this.#exchange.onCrypto(offset, data);
-    const { secret } = this.#exchange;
+    this.#exchange?.onCrypto(offset, data);
+    const secret = this.#exchange?.secret;
     if (!secret || !this.#session || this.#session.isFinal) return;
     this.#session.finish(secret);
     // The initiator says at once that it has final keys, and the responder then forgets the early ones.
@@ -367,7 +374,7 @@ export class Connection implements FrameSink {
 
   #hasContent(phase: Phase): boolean {
     if (this.#probes > 0 || this.#pingWanted) return true;
-    if (phase === 0) return this.#exchange.hasContent;
+    if (phase === 0) return this.#exchange?.hasContent === true;
     return this.#streams.hasContent || this.#challenge !== undefined || this.#pathAnswer !== undefined;
   }
 
@@ -382,7 +389,7 @@ export class Connection implements FrameSink {
     const contents: SentContent[] = [];
     const before = writer.length;
     if (phase === 0) {
-      this.#exchange.writeInto(writer, contents);
+      this.#exchange?.writeInto(writer, contents);
     } else {
       this.#writePathFrames();
       this.#streams.writeInto(writer, contents);

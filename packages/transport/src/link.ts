@@ -67,7 +67,6 @@ export class Link {
   readonly #replay = new ReplayWindow();
   readonly #outbox: Transmit[] = [];
   readonly #connection: Connection;
-  readonly #exchange: PostQuantumExchange;
   #path: PathValidator | undefined;
   #phase: Phase;
   /** Until the link is established. */
@@ -97,12 +96,11 @@ export class Link {
       releaseIndex: environment.releaseIndex,
       nextTimestamp: environment.nextTimestamp,
     });
-    this.#exchange = new PostQuantumExchange({ crypto, random, role: introduction.role });
     this.#connection = new Connection({
       random,
       streams: this.#streams,
       timers: this.#timers,
-      exchange: this.#exchange,
+      exchange: new PostQuantumExchange({ crypto, random, role: introduction.role }),
       maxDatagramBytes: Math.min(config.maxDatagramBytes, transportLimits.baseDatagramBytes),
       newController: (datagramBytes) => newController(config.congestionControl, datagramBytes, random),
     });
@@ -144,7 +142,7 @@ export class Link {
 
   /** Smoothed round trip in milliseconds; undefined before the first measurement. */
   get rttMs(): number | undefined {
-    return this.#connection.rttMs;
+    return this.isGone ? undefined : this.#connection.rttMs;
   }
 
   /** Where packets to the peer go; undefined before the first authentic packet from it. */
@@ -485,7 +483,7 @@ export class Link {
 
   #onPeerHasFinalKeys(session: Session): void {
     this.#peerHasFinalKeys = true;
-    this.#exchange.erase();
+    this.#connection.forgetExchange();
     session.forgetEarly();
   }
 
@@ -572,7 +570,7 @@ export class Link {
     this.#phase = { name: 'gone' };
     this.#timers.clear();
     this.#handshakes.erase();
-    this.#exchange.erase();
+    this.#connection.forgetExchange();
     this.#streams.release();
   }
 
