@@ -9,6 +9,7 @@ const programs = {
   demo: 'scripts/demo.mjs',
   smoke: 'scripts/smoke/smoke.mjs',
   'bench-line': 'packages/bench/src/line-relay.mjs',
+  'bench-transport': 'packages/bench/src/transport/run.mjs',
   docs: 'scripts/generate-control-docs.mjs',
   picture: 'scripts/picture.mjs',
 };

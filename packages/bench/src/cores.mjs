@@ -9,9 +9,14 @@ const canPin = cores.length >= 2 && spawnSync('taskset', ['--version']).status =
 export const pinning = canPin ? `server on core ${cores[0]}, load client on core ${cores[1]}` : 'not pinned to cores';
 
 /** @returns the arguments of spawn() for a command of the given side */
-export function pinned(side, [command, ...args]) {
+export function pinned(side, command) {
+  return onCore(side === 'server' ? 0 : 1, command);
+}
+
+/** @param index of one of the cores that this process may use */
+export function onCore(index, [command, ...args]) {
   if (!canPin) return [command, args];
-  return ['taskset', ['-c', String(side === 'server' ? cores[0] : cores[1]), command, ...args]];
+  return ['taskset', ['-c', String(cores[index]), command, ...args]];
 }
 
 /** Linux tells on which cores this process may run: `0-3,8`. */

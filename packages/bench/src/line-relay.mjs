@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { pinned, pinning } from './cores.mjs';
 import { servers } from './servers.mjs';
+import { cells, print, say, spread } from './table.mjs';
 
 const help = `npm run bench:line -- [options]
   --json <file>     writes the figures there, too
@@ -130,28 +131,4 @@ function capacity(measurements, depth) {
     serverCpuMicros: spread(measurements, 'serverCpuMicros'),
     clientBusy: spread(measurements, 'clientBusy'),
   };
-}
-
-/** Median, least and most of one figure over the rounds; null where it could not be measured. */
-function spread(measurements, figure) {
-  const sorted = measurements.map((measured) => measured[figure]).sort((a, b) => a - b);
-  if (sorted.includes(null)) return null;
-  return { median: sorted[Math.floor(sorted.length / 2)], min: sorted[0], max: sorted.at(-1) };
-}
-
-function cells({ median, min, max }) {
-  const round = (value) => Math.round(value).toLocaleString('en');
-  return [round(median), `(${round(min)} - ${round(max)})`];
-}
-
-function say(line) {
-  process.stdout.write(`${line}\n`);
-}
-
-function print(table) {
-  const widths = table[0].map((_, column) => Math.max(...table.map((row) => row[column].length)));
-  for (const row of table) {
-    const text = row.map((cell, column) => (column === 0 ? cell.padEnd(widths[0]) : cell.padStart(widths[column])));
-    say(text.join('  ').trimEnd());
-  }
 }

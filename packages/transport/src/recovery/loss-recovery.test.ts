@@ -456,7 +456,6 @@ describe('any course of events', () => {
         expect(inFlight()).toEqual([]);
         expect(recovery.deadline).toBeUndefined();
       }),
-      { numRuns: 300 },
     );
   });
 });

@@ -1,0 +1,120 @@
+// Handshakes one after the other, both sides in this process and without sockets.
+import { once } from 'node:events';
+import { randomBytes } from 'node:crypto';
+import { performance } from 'node:perf_hooks';
+import { Endpoint } from '@parley/transport';
+import * as driver from '@parley/transport/node';
+import { requirePeer } from '../peers/index.mjs';
+import { RecordedCrypto } from './recorded-crypto.mjs';
+
+/** The virtual time between two handshakes: all of the last is forgotten by then, and there is no load. */
+const pauseMs = 120_000;
+const addresses = [
+  { address: '192.0.2.1', port: 1_024 },
+  { address: '192.0.2.2', port: 1_024 },
+];
+
+/** @returns counters that grow */
+export function handshakeLoop(peer) {
+  const counters = { handshakes: 0, handshakeMs: 0 };
+  const turn = peer === 'parley' ? parleyTurn(counters) : secretStreamTurn(counters);
+  const go = async () => {
+    await turn();
+    setImmediate(go);
+  };
+  setImmediate(go);
+  return counters;
+}
+
+/** In turn a handshake, and the same calls of the cryptography alone: the machine is as busy for both. */
+function parleyTurn(counters) {
+  const crypto = driver.bestCrypto?.() ?? driver.nodeCrypto;
+  const recorded = new RecordedCrypto(crypto);
+  const rehearsal = new EndpointPair(recorded.provider);
+  const calls = recorded.during(() => rehearsal.handshake());
+  const pair = new EndpointPair(crypto);
+  Object.assign(counters, { agreementsAndHashesMs: 0, encapsulationsMs: 0 });
+  return () => {
+    counters.handshakeMs += elapsedMs(() => pair.handshake());
+    counters.agreementsAndHashesMs += elapsedMs(() => calls.agreementsAndHashes.forEach((again) => again()));
+    counters.encapsulationsMs += elapsedMs(() => calls.encapsulations.forEach((again) => again()));
+    counters.handshakes += 1;
+    pair.forget();
+  };
+}
+
+/** With known keys (pattern IK), as ours has. */
+function secretStreamTurn(counters) {
+  const SecretStream = requirePeer('@hyperswarm/secret-stream');
+  const [ours, theirs] = [SecretStream.keyPair(), SecretStream.keyPair()];
+  return async () => {
+    const startedAt = performance.now();
+    const a = new SecretStream(true, null, { pattern: 'IK', keyPair: ours, remotePublicKey: theirs.publicKey });
+    const b = new SecretStream(false, null, { pattern: 'IK', keyPair: theirs });
+    a.rawStream.pipe(b.rawStream).pipe(a.rawStream);
+    await Promise.all([once(a, 'connect'), once(b, 'connect')]);
+    counters.handshakeMs += performance.now() - startedAt;
+    counters.handshakes += 1;
+    for (const stream of [a, b]) {
+      stream.on('error', () => undefined);
+      stream.destroy();
+    }
+  };
+}
+
+class EndpointPair {
+  #keyPairs = [driver.generateKeyPair(), driver.generateKeyPair()];
+  #endpoints;
+  #links = [];
+  #now = Date.now();
+
+  constructor(crypto) {
+    this.#endpoints = this.#keyPairs.map((keyPair) => new Endpoint({ crypto, random: randomBytes, keyPair }));
+  }
+
+  /** From the introduction until both sides call the link established. */
+  handshake() {
+    const introduction = { id: randomBytes(16), psk: randomBytes(32) };
+    this.#links = this.#endpoints.map((endpoint, side) =>
+      endpoint.open(this.#now, {
+        ...introduction,
+        peerKey: this.#keyPairs[1 - side].publicKey,
+        role: side === 0 ? 'initiator' : 'responder',
+        // The responder learns where the initiator is.
+        candidates: side === 0 ? [addresses[1]] : [],
+      }),
+    );
+    const established = new Set();
+    this.#exchange((side, event) => event.type === 'established' && established.add(side));
+    if (established.size !== 2) throw new Error('a handshake failed');
+  }
+
+  forget() {
+    for (const link of this.#links) link.close(this.#now);
+    this.#exchange(() => undefined);
+    this.#now += pauseMs;
+    this.#exchange(() => undefined);
+    if (this.#endpoints.some(({ linkCount }) => linkCount !== 0)) throw new Error('a link is not forgotten');
+  }
+
+  /** Carries datagrams until neither side has more to say now. */
+  #exchange(onEvent) {
+    for (let isQuiet = false; !isQuiet;) {
+      isQuiet = true;
+      for (const [side, endpoint] of this.#endpoints.entries()) {
+        endpoint.handleTimeout(this.#now);
+        for (let next = endpoint.pollTransmit(this.#now); next; next = endpoint.pollTransmit(this.#now)) {
+          isQuiet = false;
+          this.#endpoints[1 - side].handleDatagram(this.#now, addresses[side], next.bytes);
+        }
+        for (let next = endpoint.pollEvent(); next; next = endpoint.pollEvent()) onEvent(side, next.event);
+      }
+    }
+  }
+}
+
+function elapsedMs(action) {
+  const startedAt = performance.now();
+  action();
+  return performance.now() - startedAt;
+}

@@ -1,0 +1,44 @@
+// How many handshakes a second one core makes, both sides of each.
+import { Pair } from '../pair.mjs';
+import { observe } from './window.mjs';
+
+export const handshakeCases = [
+  {
+    name: 'handshakes',
+    title: 'Handshakes a second, both sides in one process, no sockets',
+    peers: ['udx', 'parley'],
+    columns: [
+      { key: 'perSecond', title: 'handshakes/s', digits: 0 },
+      { key: 'floorPerSecond', title: 'DH and hash calls alone', digits: 0 },
+      { key: 'shareOfFloor', title: 'x of that', digits: 2 },
+      { key: 'postQuantumFloorPerSecond', title: 'and ML-KEM', digits: 0 },
+      { key: 'shareOfPostQuantumFloor', title: 'x of that', digits: 2 },
+    ],
+    async measure(peer, { seconds, nodeOptions }) {
+      // The listener has nothing to do here.
+      const pair = new Pair({ cores: { dialer: 0, listener: 1 }, nodeOptions });
+      try {
+        await pair.start('handshakes', { peer });
+        return figures(await observe(pair, seconds));
+      } finally {
+        await pair.close();
+      }
+    },
+  },
+];
+
+function figures({ before, after }) {
+  const grown = (counter) => after.dialer[counter] - before.dialer[counter];
+  const perSecond = (ms) => (grown('handshakes') / ms) * 1_000;
+  const own = perSecond(grown('handshakeMs'));
+  if (after.dialer.agreementsAndHashesMs === undefined) return { perSecond: own };
+  const floor = perSecond(grown('agreementsAndHashesMs'));
+  const postQuantumFloor = perSecond(grown('agreementsAndHashesMs') + grown('encapsulationsMs'));
+  return {
+    perSecond: own,
+    floorPerSecond: floor,
+    shareOfFloor: own / floor,
+    postQuantumFloorPerSecond: postQuantumFloor,
+    shareOfPostQuantumFloor: own / postQuantumFloor,
+  };
+}
