@@ -384,7 +384,7 @@ describe('any course of events', () => {
 
   it('ends each packet once, and bytesInFlight is the sum of those that have not ended', () => {
     fc.assert(
-      fc.property(fc.array(step, { maxLength: 80 }), (steps) => {
+      fc.property(fc.array(step, { maxLength: 50 }), (steps) => {
         const recovery = new LossRecovery(new RttEstimator());
         const states = new Map<SentPacket, 'in-flight' | 'acknowledged' | 'lost' | 'spurious'>();
         let next = 0;
@@ -393,9 +393,10 @@ describe('any course of events', () => {
         let hadMistakes = false;
         const turn = (packets: readonly SentPacket[], from: string, to: 'acknowledged' | 'lost' | 'spurious') => {
           packets.forEach((one, i) => {
-            expect(states.get(one)).toBe(from);
+            // Not by expect, which takes longer than all the rest.
+            if (states.get(one) !== from) throw new Error(`${String(one.number)} is ${to} and was not ${from}`);
             states.set(one, to);
-            expect(one.number).toBeGreaterThan(packets[i - 1]?.number ?? -1);
+            if (one.number <= (packets[i - 1]?.number ?? -1)) throw new Error(`${String(one.number)} is not in order`);
           });
         };
         const inFlight = () => [...states].filter(([, state]) => state === 'in-flight').map(([one]) => one);
@@ -413,7 +414,7 @@ describe('any course of events', () => {
           turn(outcome.spurious, 'lost', 'spurious');
           turn(outcome.lost, 'in-flight', 'lost');
           hadMistakes ||= outcome.spurious.some(({ isMtuProbe }) => !isMtuProbe);
-          for (const { number } of outcome.lost) expect(number).toBeLessThan(largestAcknowledged);
+          expect(outcome.lost.at(-1)?.number ?? -1).toBeLessThan(largestAcknowledged);
           const survivors = inFlight().filter(({ number }) => number <= largestAcknowledged - 3);
           if (!hadMistakes && outcome.acknowledged.length > 0) expect(survivors).toEqual([]);
         };

@@ -100,12 +100,13 @@ export class IncomingStream {
     return true;
   }
 
-  /** What has come whole stays readable. @throws Violation for a final size that contradicts. */
+  /** What has come whole, with its end, stays readable. @throws Violation for a final size that contradicts. */
   onReset(code: number, finalSize: number): void {
     this.#checkEnd(finalSize, true);
     this.#countReceived(finalSize);
+    const isWhole = this.#contiguousEnd === this.#finalSize;
     this.#finalSize = finalSize;
-    if (this.#state === 'open' && this.#contiguousEnd < finalSize) {
+    if (this.#state === 'open' && !isWhole) {
       this.#state = 'reset';
       this.#resetCode = code;
     }

@@ -57,6 +57,8 @@ export class PacketFlood {
       const at = random.below(length);
       bytes[at] = (bytes[at] ?? 0) ^ random.between(1, 255);
     }
+    // Two flips of one byte may have made it whole again.
+    if (Buffer.compare(bytes, original) === 0) bytes[0] = 0;
     return bytes;
   }
 
