@@ -66,11 +66,11 @@ class FrameLog implements FrameSink {
   }
 
   onCrypto(offset: number, data: Uint8Array): void {
-    this.frames.push({ type: 'crypto', offset, data: data.slice() });
+    this.frames.push({ type: 'crypto', offset, data: new Uint8Array(data) });
   }
 
   onStream(id: number, offset: number, data: Uint8Array, isEnd: boolean): void {
-    this.frames.push({ type: 'stream', id, offset, data: data.slice(), isEnd });
+    this.frames.push({ type: 'stream', id, offset, data: new Uint8Array(data), isEnd });
   }
 
   onMaxData(limit: number): void {
@@ -94,15 +94,15 @@ class FrameLog implements FrameSink {
   }
 
   onDatagram(data: Uint8Array): void {
-    this.frames.push({ type: 'datagram', data: data.slice() });
+    this.frames.push({ type: 'datagram', data: new Uint8Array(data) });
   }
 
   onPathChallenge(data: Uint8Array): void {
-    this.frames.push({ type: 'path-challenge', data: data.slice() });
+    this.frames.push({ type: 'path-challenge', data: new Uint8Array(data) });
   }
 
   onPathResponse(data: Uint8Array): void {
-    this.frames.push({ type: 'path-response', data: data.slice() });
+    this.frames.push({ type: 'path-response', data: new Uint8Array(data) });
   }
 
   onClose(code: number, reason: string): void {
