@@ -1,6 +1,7 @@
 /** What two devices do once they share keys: packets, acknowledgements, recovery, congestion control and streams. */
 import { tagBytes, type RandomSource } from './crypto-provider.js';
 import { closeCodes, Violation } from './errors.js';
+import { IncomingFrames, type CloseFrame } from './incoming-frames.js';
 import { MtuDiscovery } from './paths/mtu-discovery.js';
 import { AckRanges } from './recovery/ack-ranges.js';
 import type { CongestionController } from './recovery/congestion-controller.js';
@@ -15,10 +16,8 @@ import type { PostQuantumExchange } from './session/post-quantum-exchange.js';
 import type { Session } from './session/session.js';
 import type { StreamSet } from './streams/stream-set.js';
 import type { Timers } from './timers.js';
-import { MalformedError } from './wire/byte-reader.js';
 import { ByteWriter } from './wire/byte-writer.js';
 import { pathDataBytes, type AckFrame } from './wire/frame-types.js';
-import { readFrames, type FrameSink } from './wire/frame-reader.js';
 import { writeAck, writeClose, writePathChallenge, writePathResponse, writePing } from './wire/frame-writer.js';
 import { dataHeaderBytes, type Phase } from './wire/packets.js';
 
@@ -40,12 +39,9 @@ export interface ConnectionOptions {
   readonly newController: (datagramBytes: number) => CongestionController;
 }
 
-export interface CloseFrame {
-  readonly code: number;
-  readonly reason: string;
-}
-
-export class Connection implements FrameSink {
+export class Connection {
+  /** What the packets that came have said beside the streams' content. */
+  readonly incoming: IncomingFrames;
   readonly #streams: StreamSet;
   readonly #timers: Timers;
   /** Until both sides have final keys. */
@@ -66,19 +62,15 @@ export class Connection implements FrameSink {
   #probes = 0;
   #pingWanted = false;
   #challenge: Uint8Array | undefined;
-  #pathAnswer: Uint8Array | undefined;
-  /** What the sink's methods need of the packet that is being read. */
-  #now = 0;
-  #phase: Phase = 0;
-  #session: Session | undefined;
-  #close: CloseFrame | undefined;
-  #provenPathData: Uint8Array | undefined;
 
   constructor(options: ConnectionOptions) {
     this.#streams = options.streams;
     this.#timers = options.timers;
     this.#exchange = options.exchange;
     this.#newController = options.newController;
+    this.incoming = new IncomingFrames(options.streams, options.exchange, (now, frame) => {
+      this.#onAck(now, frame);
+    });
     this.#skipped = new SkippedNumbers(options.random);
     this.#mtu = new MtuDiscovery(options.maxDatagramBytes);
     this.#datagramBytes = this.#mtu.datagramBytes;
@@ -126,47 +118,22 @@ export class Connection implements FrameSink {
    * @returns a CLOSE frame if there was one
    * @throws Violation when the peer breaks a rule
    */
-  handlePacket(now: number, session: Session, phase: Phase, number: number, frames: Uint8Array): CloseFrame | undefined {
-    this.#now = now;
-    this.#phase = phase;
-    this.#session = session;
+  handlePacket(
+    now: number,
+    session: Session,
+    phase: Phase,
+    number: number,
+    frames: Uint8Array,
+  ): CloseFrame | undefined {
     this.#streams.onRoundTrip(now, this.#rtt.smoothedMs ?? 0);
-    this.#close = undefined;
-    let asksForAck: boolean;
-    try {
-      asksForAck = readFrames(frames, this);
-    } catch (error) {
-      if (error instanceof MalformedError) throw new Violation(closeCodes.frameEncoding, error.message);
-      throw error;
-    }
+    const { incoming } = this;
+    const asksForAck = incoming.read(now, session, phase, frames);
+    // The initiator says at once that it has final keys, and the responder then forgets the early ones.
+    if (incoming.takeFinished()) this.#pingWanted = true;
     // What was not taken is not acknowledged: the peer sends it again.
     if (!this.#streams.takeRefusal()) this.#acks.onReceived(now, number, asksForAck);
     this.#armTimers();
-    return this.#close;
-  }
-
-  /** For a closed link, to which nothing else in a packet matters. */
-  isCloseIn(frames: Uint8Array): boolean {
-    let found = false;
-    const onlyClose: FrameSink = {
-      ...ignoringSink,
-      onClose() {
-        found = true;
-      },
-    };
-    try {
-      readFrames(frames, onlyClose);
-    } catch (error) {
-      if (!(error instanceof MalformedError)) throw error;
-    }
-    return found;
-  }
-
-  /** PATH_RESPONSE data that came since the last call. */
-  takePathResponse(): Uint8Array | undefined {
-    const data = this.#provenPathData;
-    this.#provenPathData = undefined;
-    return data;
+    return incoming.close;
   }
 
   /**
@@ -195,6 +162,7 @@ export class Connection implements FrameSink {
   forgetExchange(): void {
     this.#exchange?.erase();
     this.#exchange = undefined;
+    this.incoming.exchange = undefined;
   }
 
   /** Sends a PING with the next packet, as a sign of life or to ask for one. */
@@ -251,7 +219,8 @@ export class Connection implements FrameSink {
     }
     if (sendsContent && phase === 1) {
       const probeBytes = this.#mtu.probeBytes(now);
-      if (probeBytes !== undefined && probeBytes <= maxBytes) return this.#sealMtuProbe(now, packet, session, probeBytes);
+      if (probeBytes !== undefined && probeBytes <= maxBytes)
+        return this.#sealMtuProbe(now, packet, session, probeBytes);
     }
     if (!sendsContent && !this.#acks.isDue(now)) return 0;
     return this.#sealPacket(now, packet.subarray(0, limit), session, phase, sendsContent);
@@ -264,12 +233,7 @@ export class Connection implements FrameSink {
     return this.#seal(packet, session, session.isFinal ? 1 : 0, this.#takeNumber());
   }
 
-  onPing(): void {
-    // Asks for an acknowledgement, and nothing more.
-  }
-
-  onAck(frame: AckFrame): void {
-    const now = this.#now;
+  #onAck(now: number, frame: AckFrame): void {
     if ((frame.ranges[0]?.largest ?? 0) >= this.#nextNumber) {
       throw new Violation(closeCodes.protocolViolation, 'an ACK for a packet that was never sent');
     }
@@ -306,76 +270,10 @@ export class Connection implements FrameSink {
     this.#followDatagramSize();
   }
 
-  onCrypto(offset: number, data: Uint8Array): void {
-    if (this.#phase !== 0) throw new Violation(closeCodes.protocolViolation, 'a CRYPTO frame under final keys');
-    this.#exchange?.onCrypto(offset, data);
-    const secret = this.#exchange?.secret;
-    if (!secret || !this.#session || this.#session.isFinal) return;
-    this.#session.finish(secret);
-    // The initiator says at once that it has final keys, and the responder then forgets the early ones.
-    this.#pingWanted = true;
-  }
-
-  onStream(id: number, offset: number, data: Uint8Array, isEnd: boolean): void {
-    this.#requireFinal();
-    this.#streams.onStream(id, offset, data, isEnd);
-  }
-
-  onMaxData(limit: number): void {
-    this.#requireFinal();
-    this.#streams.onMaxData(limit);
-  }
-
-  onMaxStreamData(id: number, limit: number): void {
-    this.#requireFinal();
-    this.#streams.onMaxStreamData(id, limit);
-  }
-
-  onMaxStreams(limit: number): void {
-    this.#requireFinal();
-    this.#streams.onMaxStreams(limit);
-  }
-
-  onResetStream(id: number, code: number, finalSize: number): void {
-    this.#requireFinal();
-    this.#streams.onResetStream(id, code, finalSize);
-  }
-
-  onStopSending(id: number, code: number): void {
-    this.#requireFinal();
-    this.#streams.onStopSending(id, code);
-  }
-
-  onDatagram(data: Uint8Array): void {
-    this.#requireFinal();
-    this.#streams.onDatagram(data);
-  }
-
-  onPathChallenge(data: Uint8Array): void {
-    this.#requireFinal();
-    // Only the newest is answered: who sends many gets one answer.
-    this.#pathAnswer = data.slice();
-  }
-
-  onPathResponse(data: Uint8Array): void {
-    this.#requireFinal();
-    this.#provenPathData = data.slice();
-  }
-
-  onClose(code: number, reason: string): void {
-    this.#close = { code, reason };
-  }
-
-  #requireFinal(): void {
-    if (this.#phase === 0) {
-      throw new Violation(closeCodes.protocolViolation, 'user content before the post-quantum exchange');
-    }
-  }
-
   #hasContent(phase: Phase): boolean {
     if (this.#probes > 0 || this.#pingWanted) return true;
     if (phase === 0) return this.#exchange?.hasContent === true;
-    return this.#streams.hasContent || this.#challenge !== undefined || this.#pathAnswer !== undefined;
+    return this.#streams.hasContent || this.#challenge !== undefined || this.incoming.pathChallenge !== undefined;
   }
 
   #sealPacket(now: number, packet: Uint8Array, session: Session, phase: Phase, withContent: boolean): number {
@@ -438,9 +336,10 @@ export class Connection implements FrameSink {
   }
 
   #writePathFrames(): void {
-    if (this.#pathAnswer && writer.room > pathDataBytes) {
-      writePathResponse(writer, this.#pathAnswer);
-      this.#pathAnswer = undefined;
+    const { pathChallenge } = this.incoming;
+    if (pathChallenge && writer.room > pathDataBytes) {
+      writePathResponse(writer, pathChallenge);
+      this.incoming.pathChallenge = undefined;
     }
     if (this.#challenge && writer.room > pathDataBytes) {
       writePathChallenge(writer, this.#challenge);
@@ -518,20 +417,3 @@ const writer = new ByteWriter(new Uint8Array(0));
 const closeFramesBytes = 320;
 /** Of a DATAGRAM frame: its type and its length. */
 const datagramFrameBytes = 5;
-
-const nothing = (): void => undefined;
-const ignoringSink: FrameSink = {
-  onPing: nothing,
-  onAck: nothing,
-  onCrypto: nothing,
-  onStream: nothing,
-  onMaxData: nothing,
-  onMaxStreamData: nothing,
-  onMaxStreams: nothing,
-  onResetStream: nothing,
-  onStopSending: nothing,
-  onDatagram: nothing,
-  onPathChallenge: nothing,
-  onPathResponse: nothing,
-  onClose: nothing,
-};

@@ -3,7 +3,8 @@ import type { Address } from './address.js';
 import type { CryptoProvider, KeyAgreement, KeyPair, RandomSource } from './crypto-provider.js';
 import { TransportError } from './errors.js';
 import { defaultTransportConfig, transportLimits, type TransportConfig } from './limits.js';
-import { Link, type LinkEnvironment } from './link.js';
+import { Link } from './link.js';
+import type { LinkEnvironment } from './link-environment.js';
 import type { LinkEvent, Transmit } from './link-event.js';
 import { CookieIssuer, cookieReplyReceiver } from './session/cookies.js';
 import { HandshakeLoad } from './session/handshake-load.js';
@@ -206,7 +207,8 @@ export class Endpoint {
     const ephemeral = keyOf(packet.ephemeral);
     const known = this.#answered.get(ephemeral);
     if (known) {
-      if (this.#crypto.equal(known.packet, bytes.subarray(0, -macBytes))) known.link.handleRepeatedInitiation(now, from);
+      if (this.#crypto.equal(known.packet, bytes.subarray(0, -macBytes)))
+        known.link.handleRepeatedInitiation(now, from);
       return;
     }
     // Nobody is expected: not worth a Diffie-Hellman.

@@ -1,10 +1,13 @@
 /** One conversation with one peer, from its introduction to its end. */
 import { sameAddress, type Address } from './address.js';
-import { Connection, type CloseFrame } from './connection.js';
-import type { CryptoProvider, KeyAgreement, RandomSource } from './crypto-provider.js';
+import { Connection } from './connection.js';
 import { Farewell } from './farewell.js';
+import { isCloseIn, type CloseFrame } from './incoming-frames.js';
+import { stateOf, type LinkPhase } from './link-phase.js';
+import { linkStatus } from './link-status.js';
 import { closeCodes, TransportError, Violation } from './errors.js';
-import { transportLimits, type TransportConfig } from './limits.js';
+import { transportLimits } from './limits.js';
+import type { LinkEnvironment } from './link-environment.js';
 import type { LinkEnd, LinkEvent, LinkState, LinkStatus, Transmit } from './link-event.js';
 import { PathValidator, type PathChange } from './paths/path-validator.js';
 import { newController } from './recovery/new-controller.js';
@@ -15,41 +18,10 @@ import type { Introduction } from './session/introduction.js';
 import { PostQuantumExchange } from './session/post-quantum-exchange.js';
 import { ReplayWindow } from './session/replay-window.js';
 import type { Session } from './session/session.js';
-import type { WindowPool } from './streams/flow-control.js';
 import { StreamSet } from './streams/stream-set.js';
 import { WheelEntry } from './timer-wheel.js';
 import { Timers, type Timer } from './timers.js';
 import { counterOf, phaseOf, punchPacket, receiverIndexOf, type ResponsePacket } from './wire/packets.js';
-
-export interface LinkEnvironment {
-  readonly crypto: CryptoProvider;
-  readonly random: RandomSource;
-  readonly identity: KeyAgreement;
-  readonly config: TransportConfig;
-  readonly windowPool: WindowPool;
-  /** An index that names this link in packets to it; and gives it back. */
-  readonly takeIndex: (link: Link) => number;
-  readonly releaseIndex: (index: number) => void;
-  readonly nextTimestamp: (now: number) => number;
-  /** The link has something to transmit, an event, another deadline, or is gone. */
-  readonly onActivity: (link: Link) => void;
-}
-
-/** Each is a step of the life of a link; it only ever moves down this list. */
-type Phase =
-  /** Sends the initiation to every candidate. */
-  | { readonly name: 'initiating' }
-  /** Sends punches to every candidate, so that the initiation gets in. */
-  | { readonly name: 'punching' }
-  /** Has answered an initiation, which may be a replay, and says nothing before its sender proves to be there. */
-  | { readonly name: 'confirming' }
-  /** Packets flow; user content does once the post-quantum secret is mixed in. */
-  | { readonly name: 'open'; isReady: boolean }
-  /** `close` was called: sends what it was given before. */
-  | { readonly name: 'closing'; readonly code: number; readonly reason: string }
-  /** Has said CLOSE. */
-  | { readonly name: 'closed'; readonly farewell: Farewell }
-  | { readonly name: 'gone' };
 
 const closePacketBytes = 400;
 
@@ -68,7 +40,7 @@ export class Link {
   readonly #outbox: Transmit[] = [];
   readonly #connection: Connection;
   #path: PathValidator | undefined;
-  #phase: Phase;
+  #phase: LinkPhase;
   /** Until the link is established. */
   #contact: FirstContact | undefined;
   #peerHasFinalKeys = false;
@@ -115,19 +87,7 @@ export class Link {
   }
 
   get state(): LinkState {
-    switch (this.#phase.name) {
-      case 'initiating':
-      case 'punching':
-      case 'confirming':
-        return 'connecting';
-      case 'open':
-        return this.#phase.isReady ? 'established' : 'connecting';
-      case 'closing':
-        return 'closing';
-      case 'closed':
-      case 'gone':
-        return 'ended';
-    }
+    return stateOf(this.#phase);
   }
 
   /** Whether the endpoint may forget the link: it has ended, and answers no more. */
@@ -171,21 +131,9 @@ export class Link {
 
   /** What a user may want to know of it. */
   status(now: number): LinkStatus {
-    const { keys } = this.#handshakes;
-    const { congestion, datagramBytes } = this.#connection;
-    return {
-      state: this.state,
-      path: this.path,
-      isPathProven: this.#path?.isProven ?? false,
-      rttMs: this.rttMs,
-      datagramBytes,
-      congestion: { name: congestion.name, phase: congestion.phase, windowBytes: congestion.windowBytes },
-      keys: {
-        epoch: Math.max(0, keys.epoch),
-        ageMs: keys.current && now - keys.current.createdAt,
-        postQuantum: { ours: keys.epoch > 0 || keys.current?.isFinal === true, peers: this.#peerHasFinalKeys },
-      },
-    };
+    const { state, rttMs } = this;
+    const [keys, connection, path] = [this.#handshakes.keys, this.#connection, this.#path];
+    return linkStatus(now, { state, rttMs, keys, connection, path, peerHasFinalKeys: this.#peerHasFinalKeys });
   }
 
   /**
@@ -506,7 +454,7 @@ export class Link {
   /** Packets go elsewhere now. */
   #onPathChange(change: PathChange): void {
     if (change !== 'none') this.#connection.onPathChanged(change === 'rebinding');
-    if (change === 'move') this.#movedUnread = true;
+    if (change === 'move' && this.#phase.name !== 'closed') this.#movedUnread = true;
     this.#timers.set('path-challenge', this.#path?.deadline);
   }
 
@@ -520,7 +468,7 @@ export class Link {
       this.#sayClose(now, code, message, { kind: 'violation', code, detail: message });
       return;
     }
-    const answer = this.#connection.takePathResponse();
+    const answer = this.#connection.incoming.takePathResponse();
     if (answer && this.#path?.onResponse(answer)) this.#timers.set('path-challenge', undefined);
     if (close) {
       const { code, reason } = close;
@@ -551,7 +499,7 @@ export class Link {
   }
 
   #answerLatePacket({ farewell }: { readonly farewell: Farewell }, frames: Uint8Array): void {
-    if (farewell.by === 'us' && this.#connection.isCloseIn(frames)) {
+    if (farewell.by === 'us' && isCloseIn(frames)) {
       // Both have said it.
       this.#end();
     } else if (farewell.answersLatePacket()) {

@@ -119,8 +119,7 @@ export class PathValidator {
   onResponse(data: Uint8Array): boolean {
     const candidate = this.#candidate;
     if (!candidate) return false;
-    const isAnswer =
-      equal(data, this.#challenge) || (this.#challengesMade > 1 && equal(data, this.#challengeBefore));
+    const isAnswer = equal(data, this.#challenge) || (this.#challengesMade > 1 && equal(data, this.#challengeBefore));
     if (!isAnswer) return false;
     this.#proven = candidate;
     this.#forgetCandidate();

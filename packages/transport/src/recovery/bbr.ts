@@ -29,13 +29,7 @@ export interface BbrOptions {
 }
 
 export type BbrPhase =
-  | 'startup'
-  | 'drain'
-  | 'probe-bw-down'
-  | 'probe-bw-cruise'
-  | 'probe-bw-refill'
-  | 'probe-bw-up'
-  | 'probe-rtt';
+  'startup' | 'drain' | 'probe-bw-down' | 'probe-bw-cruise' | 'probe-bw-refill' | 'probe-bw-up' | 'probe-rtt';
 
 /** Of the rate, and of the bytes that fill the path. */
 const gains: Readonly<Record<BbrPhase, { readonly pacing: number; readonly window: number }>> = {

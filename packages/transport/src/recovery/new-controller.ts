@@ -4,7 +4,11 @@ import type { CongestionController } from './congestion-controller.js';
 import { Cubic } from './cubic.js';
 
 /** A controller for a path of which nothing is known yet. @param datagramBytes that it carries */
-export function newController(name: 'bbr' | 'cubic', datagramBytes: number, random: RandomSource): CongestionController {
+export function newController(
+  name: 'bbr' | 'cubic',
+  datagramBytes: number,
+  random: RandomSource,
+): CongestionController {
   if (name === 'cubic') return new Cubic({ datagramBytes });
   return new Bbr({
     datagramBytes,

@@ -42,6 +42,6 @@ export class SkippedNumbers {
 
   #after(number: number): number {
     const [high = 0, low = 0] = this.#random(2);
-    return number + spacing + (high * 256 + low) % spacing;
+    return number + spacing + ((high * 256 + low) % spacing);
   }
 }

@@ -1,12 +1,6 @@
 import { keyBytes, type CryptoProvider, type KeyAgreement, type RandomSource } from '../crypto-provider.js';
 import { Handshake, patternIKpsk2 } from '../noise/handshake.js';
-import {
-  encodeInitiationPayload,
-  initiationHeader,
-  Mac1,
-  prologue,
-  type ResponsePacket,
-} from '../wire/packets.js';
+import { encodeInitiationPayload, initiationHeader, Mac1, prologue, type ResponsePacket } from '../wire/packets.js';
 import { Session } from './session.js';
 
 export interface InitiationOptions {
