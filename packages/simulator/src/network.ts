@@ -295,7 +295,7 @@ export class Network {
 
   #trace(datagram: Datagram, fate: Fate): void {
     const { path, from, to, bytes, sentAt } = datagram;
-    this.#digest.add(this.#now, path.hash ^ Math.imul((from.port << 16) | to.port, 0x2c1b_3c6d), fate, bytes);
+    this.#digest.add(this.#now, path.hash ^ (from.port << 16) ^ to.port, fate, bytes);
     this.#onTrace?.({ at: this.#now, sentAt, from, to, bytes, fate });
   }
 

@@ -12,9 +12,11 @@ export interface AeadCipher {
   open(key: Uint8Array, nonce: Uint8Array, associatedData: Uint8Array, sealed: Uint8Array): Uint8Array | undefined;
 }
 
+/** Of the packet at hand; one for all keys, as no call outlasts it. */
+const packetNonce = new Uint8Array(12);
+
 export class KeyedAead implements Aead {
   readonly #cipher: AeadCipher;
-  readonly #nonce = new Uint8Array(12);
   #key: Uint8Array | undefined;
 
   constructor(cipher: AeadCipher, key: Uint8Array) {
@@ -41,11 +43,11 @@ export class KeyedAead implements Aead {
   sealPacket(counter: number, packet: Uint8Array, headerBytes: number): void {
     const bodyEnd = packet.length - tagBytes;
     if (headerBytes > bodyEnd || packet.length > maxPacketBytes) throw new RangeError('a packet of impossible length');
-    writeCounter(this.#nonce, counter);
+    writeCounter(packetNonce, counter);
     const body = packet.subarray(headerBytes, bodyEnd);
     this.#cipher.seal(
       this.#liveKey(),
-      this.#nonce,
+      packetNonce,
       packet.subarray(0, headerBytes),
       body,
       packet.subarray(headerBytes),
@@ -55,8 +57,8 @@ export class KeyedAead implements Aead {
   openPacket(counter: number, packet: Uint8Array, headerBytes: number): Uint8Array | undefined {
     const key = this.#liveKey();
     if (headerBytes > packet.length - tagBytes || packet.length > maxPacketBytes) return undefined;
-    writeCounter(this.#nonce, counter);
-    return this.#cipher.open(key, this.#nonce, packet.subarray(0, headerBytes), packet.subarray(headerBytes));
+    writeCounter(packetNonce, counter);
+    return this.#cipher.open(key, packetNonce, packet.subarray(0, headerBytes), packet.subarray(headerBytes));
   }
 
   erase(): void {

@@ -143,6 +143,15 @@ describe('Repair', () => {
     expect(new Repair().repeatInto(10, recoveryOf(...small), new ByteWriter(new Uint8Array(1_200)), [])).toBe(8);
   });
 
+  it('writes nothing twice into one packet', () => {
+    const own = new Message(0);
+    const shared = new Message(1, messageBytes, true);
+    const recovery = recoveryOf(packet(0, 0, [shared]), packet(1, 0, [shared, own]));
+    const contents: SentContent[] = [own];
+    expect(new Repair().repeatInto(10, recovery, new ByteWriter(new Uint8Array(1_200)), contents)).toBe(1);
+    expect(idsOf(contents)).toEqual([0, 1]);
+  });
+
   it('does not repeat what has arrived', () => {
     const arrived = new Message(0);
     arrived.onAcknowledged();

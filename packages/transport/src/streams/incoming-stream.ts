@@ -115,6 +115,8 @@ export class IncomingStream {
 
   /** We want no more. @returns whether the peer is to be told. */
   stop(): boolean {
+    // Whoever wants no more need not hear that no more comes.
+    if (this.#state === 'reset') this.#state = 'closed';
     if (this.#state !== 'open') return false;
     this.#state = 'stopped';
     this.#drop();

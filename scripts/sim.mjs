@@ -1,0 +1,56 @@
+// Runs simulations of the transport by seeds: `npm run sim -- --seeds 100000 [--from 1] [--scenario NAME]`. A scenario is
+// one by its name, `all` of them, or `random`: random runs, which is what it does when none is named.
+import { parseArgs } from 'node:util';
+import { randomRunName, runRandom } from '../packages/transport/dist/testing/random-run.js';
+import { runScenario } from '../packages/transport/dist/testing/run-scenario.js';
+import { longScenarios, scenarios } from '../packages/transport/dist/testing/scenarios.js';
+
+const shownFailures = 10;
+
+const { values } = parseArgs({
+  options: {
+    seeds: { type: 'string', default: '1000' },
+    from: { type: 'string', default: '1' },
+    scenario: { type: 'string', default: randomRunName },
+  },
+});
+const [count, first] = [Number(values.seeds), Number(values.from)];
+const known = new Map([...scenarios, ...longScenarios].map((one) => [one.name, (seed) => runScenario(one, seed)]));
+known.set(randomRunName, runRandom);
+const chosen = values.scenario === 'all' ? scenarios.map(({ name }) => name) : [values.scenario];
+if (![count, first].every(Number.isSafeInteger) || chosen.some((name) => !known.has(name))) {
+  process.stderr.write(`usage: npm run sim -- --seeds N --from N --scenario all|${[...known.keys()].join('|')}\n`);
+  process.exit(2);
+}
+
+let failed = 0;
+for (const name of chosen) failed += runSeeds(name, known.get(name));
+process.exit(failed === 0 ? 0 : 1);
+
+function runSeeds(name, run) {
+  const startedAt = performance.now();
+  const failures = [];
+  let [virtualMs, datagrams, reportedAt] = [0, 0, startedAt];
+  const summary = (seeds) => {
+    const seconds = (performance.now() - startedAt) / 1_000;
+    const rate = (value) => Math.round(value / seconds).toLocaleString('en');
+    const failing = failures.length === 0 ? 'none failed' : `${failures.length} FAILED: ${failures.join(' ')}`;
+    return `${name}: ${seeds} seeds in ${seconds.toFixed(1)} s (${rate(virtualMs / 1_000)} virtual s/s, ${rate(datagrams)} datagrams/s), ${failing}\n`;
+  };
+  for (let seed = first; seed < first + count; seed += 1) {
+    try {
+      const report = run(seed);
+      virtualMs += report.virtualMs;
+      datagrams += report.datagrams;
+    } catch (error) {
+      failures.push(seed);
+      if (failures.length <= shownFailures) process.stdout.write(`${error.message}\n\n`);
+    }
+    if (performance.now() - reportedAt > 10_000) {
+      reportedAt = performance.now();
+      process.stdout.write(summary(seed - first + 1));
+    }
+  }
+  process.stdout.write(summary(count));
+  return failures.length;
+}
