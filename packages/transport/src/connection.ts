@@ -47,8 +47,8 @@ export class Connection {
   /** Until both sides have final keys. */
   #exchange: PostQuantumExchange | undefined;
   readonly #newController: (datagramBytes: number) => CongestionController;
-  readonly #acks = new AckRanges();
   readonly #rtt = new RttEstimator();
+  readonly #acks = new AckRanges(this.#rtt);
   readonly #loss = new LossRecovery(this.#rtt);
   readonly #repair = new Repair();
   readonly #skipped: SkippedNumbers;
@@ -207,7 +207,8 @@ export class Connection {
     const phase: Phase = session.isFinal && this.#exchange?.hasContent !== true ? 1 : 0;
     const hasContent = this.#hasContent(phase);
     const mayFly =
-      this.#probes > 0 || this.#loss.bytesInFlight + this.#mtu.datagramBytes <= this.#congestion.windowBytes;
+      this.#probes > 0 ||
+      (!this.#loss.isFull && this.#loss.bytesInFlight + this.#datagramBytes <= this.#congestion.windowBytes);
     let sendsContent = false;
     if (hasContent && mayFly) {
       const at = this.#probes > 0 ? now : this.#pacer.nextSendAt(now);

@@ -6,6 +6,7 @@ import { defaultTransportConfig, transportLimits, type TransportConfig } from '.
 import { Link } from './link.js';
 import type { LinkEnvironment } from './link-environment.js';
 import type { LinkEvent, Transmit } from './link-event.js';
+import { Outbox } from './outbox.js';
 import { CookieIssuer, cookieReplyReceiver } from './session/cookies.js';
 import { HandshakeLoad } from './session/handshake-load.js';
 import { receiveInitiation } from './session/handshake-responder.js';
@@ -64,7 +65,7 @@ export class Endpoint {
   readonly #transmitting: Link[] = [];
   readonly #eventful: Link[] = [];
   /** Cookie replies. */
-  readonly #outbox: Transmit[] = [];
+  readonly #outbox = new Outbox();
   /** Every datagram is made here. */
   #buffer = new Uint8Array(transportLimits.maxDatagramBytes);
   #lastTimestamp = 0;
@@ -231,9 +232,7 @@ export class Endpoint {
   #admit(now: number, from: Address, senderIndex: number, bytes: Uint8Array, hasCookie: boolean): boolean {
     if (!this.#load.onInitiation(now)) return true;
     if (hasCookie) return this.#load.admits(now, from.address);
-    if (this.#outbox.length < transportLimits.outbox) {
-      this.#outbox.push({ to: from, bytes: this.#cookies.reply(now, from, bytes, senderIndex) });
-    }
+    this.#outbox.push(from, this.#cookies.reply(now, from, bytes, senderIndex));
     return false;
   }
 

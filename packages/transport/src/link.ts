@@ -9,6 +9,7 @@ import { closeCodes, TransportError, Violation } from './errors.js';
 import { transportLimits } from './limits.js';
 import type { LinkEnvironment } from './link-environment.js';
 import type { LinkEnd, LinkEvent, LinkState, LinkStatus, Transmit } from './link-event.js';
+import { Outbox } from './outbox.js';
 import { PathValidator, type PathChange } from './paths/path-validator.js';
 import { newController } from './recovery/new-controller.js';
 import { FirstContact } from './session/first-contact.js';
@@ -37,15 +38,15 @@ export class Link {
   readonly #streams: StreamSet;
   readonly #handshakes: Handshakes;
   readonly #replay = new ReplayWindow();
-  readonly #outbox: Transmit[] = [];
+  readonly #outbox = new Outbox();
   readonly #connection: Connection;
   #path: PathValidator | undefined;
   #phase: LinkPhase;
   /** Until the link is established. */
   #contact: FirstContact | undefined;
   #peerHasFinalKeys = false;
-  #establishedUnread = false;
-  #movedUnread = false;
+  /** Of the link itself: there are few of them. */
+  readonly #unread: LinkEvent[] = [];
   #endUnread: LinkEnd | undefined;
 
   /** Made by `Endpoint.open`. */
@@ -113,11 +114,6 @@ export class Link {
   /** Bytes of messages and streams that the peer has not acknowledged, sent or not. */
   get bufferedBytes(): number {
     return this.#streams.bufferedBytes;
-  }
-
-  /** Bytes that were sent and not acknowledged. */
-  get unacknowledgedBytes(): number {
-    return this.#streams.unacknowledgedBytes;
   }
 
   /** What the bounds are about: bytes in flight and how many may be, and bytes held for received data. */
@@ -203,7 +199,7 @@ export class Link {
     }
     this.#armKeyExpiry();
     const { response } = this.#handshakes;
-    if (response) this.#transmit(from, response);
+    if (response) this.#outbox.push(from, response);
     this.#environment.onActivity(this);
     return response;
   }
@@ -213,7 +209,7 @@ export class Link {
     const { response } = this.#handshakes;
     if (!response) return;
     this.#contact?.onHandshakeSent(now);
-    this.#transmit(from, response);
+    this.#outbox.push(from, response);
     this.#environment.onActivity(this);
   }
 
@@ -225,7 +221,7 @@ export class Link {
     const initiation = this.#handshakes.initiation(now);
     if (this.#phase.name !== 'initiating' || !initiation || !this.#contact?.answersPunch(now, from)) return;
     this.#contact.onHandshakeSent(now);
-    this.#transmit(from, initiation);
+    this.#outbox.push(from, initiation);
     this.#environment.onActivity(this);
   }
 
@@ -289,14 +285,15 @@ export class Link {
     const queued = this.#outbox.shift();
     if (queued) return queued;
     if (this.#phase.name !== 'open' && this.#phase.name !== 'closing') return undefined;
-    if (this.#phase.name === 'closing' && this.#streams.bufferedBytes === 0) {
+    const isDone = this.#phase.name === 'closing' && this.#streams.bufferedBytes === 0;
+    if (this.#phase.name === 'closing' && isDone && this.#handshakes.keys.current) {
       const { code, reason } = this.#phase;
       this.#sayClose(now, code, reason, { kind: 'closed', by: 'us', code, reason });
       return this.#outbox.shift();
     }
     const path = this.#path;
     if (!path) return undefined;
-    if (this.#handshakes.isDue(now) && this.#connection.wantsToSend) {
+    if (this.#handshakes.isDue(now) && (isDone || this.#connection.wantsToSend)) {
       this.#beginHandshake(now);
       return this.#outbox.shift();
     }
@@ -312,19 +309,11 @@ export class Link {
   }
 
   pollEvent(): LinkEvent | undefined {
-    if (this.#establishedUnread) {
-      this.#establishedUnread = false;
-      return { type: 'established' };
-    }
-    if (this.#movedUnread) {
-      this.#movedUnread = false;
-      return { type: 'moved' };
-    }
-    const event = this.#streams.pollEvent();
-    if (event) return event;
+    const event = this.#unread.shift() ?? this.#streams.pollEvent();
+    if (event || !this.#endUnread) return event;
     const end = this.#endUnread;
     this.#endUnread = undefined;
-    return end && { type: 'ended', end };
+    return { type: 'ended', end };
   }
 
   #requireUsable(): void {
@@ -390,7 +379,7 @@ export class Link {
     const initiation = this.#handshakes.initiation(now);
     if (initiation) this.#contact.onHandshakeSent(now);
     const packet = initiation ?? punchPacket(this.#environment.random);
-    for (const candidate of this.#contact.candidates) this.#transmit(candidate, packet);
+    for (const candidate of this.#contact.candidates) this.#outbox.push(candidate, packet);
     this.#timers.set('handshake-retry', this.#contact.onAttempt(now));
   }
 
@@ -405,7 +394,7 @@ export class Link {
     const again = this.#handshakes.onInitiationSent(now);
     this.#timers.set('handshake-retry', again);
     if (again === undefined || !initiation || !this.#path) return;
-    this.#transmit(this.#path.address, initiation);
+    this.#outbox.push(this.#path.address, initiation);
     if (!this.#timers.isSet('idle')) this.#awaitAnswer(now);
   }
 
@@ -426,7 +415,7 @@ export class Link {
     this.#phase.isReady = true;
     this.#timers.set('path-timeout', undefined);
     this.#handshakes.keys.onFinal(session);
-    this.#establishedUnread = true;
+    this.#unread.push({ type: 'established' });
   }
 
   #onPeerHasFinalKeys(session: Session): void {
@@ -454,7 +443,8 @@ export class Link {
   /** Packets go elsewhere now. */
   #onPathChange(change: PathChange): void {
     if (change !== 'none') this.#connection.onPathChanged(change === 'rebinding');
-    if (change === 'move' && this.#phase.name !== 'closed') this.#movedUnread = true;
+    const isTold = change !== 'move' || this.#phase.name === 'closed' || this.#unread.at(-1)?.type === 'moved';
+    if (!isTold) this.#unread.push({ type: 'moved' });
     this.#timers.set('path-challenge', this.#path?.deadline);
   }
 
@@ -495,7 +485,7 @@ export class Link {
     if (!session || !this.#path) return;
     const packet = new Uint8Array(closePacketBytes);
     const length = this.#connection.sealClose(packet, session, code, reason);
-    this.#transmit(this.#path.address, packet.subarray(0, length));
+    this.#outbox.push(this.#path.address, packet.subarray(0, length));
   }
 
   #answerLatePacket({ farewell }: { readonly farewell: Farewell }, frames: Uint8Array): void {
@@ -509,7 +499,7 @@ export class Link {
 
   /** Ends the link without a word to the peer. */
   #vanish(end: LinkEnd): void {
-    this.#outbox.length = 0;
+    this.#outbox.clear();
     this.#endUnread = end;
     this.#end();
   }
@@ -520,9 +510,5 @@ export class Link {
     this.#handshakes.erase();
     this.#connection.forgetExchange();
     this.#streams.release();
-  }
-
-  #transmit(to: Address, bytes: Uint8Array): void {
-    if (this.#outbox.length < transportLimits.outbox) this.#outbox.push({ to, bytes });
   }
 }
