@@ -136,6 +136,11 @@ export class LinkHandle {
     return this.#link.bufferedBytes;
   }
 
+  /** Of its keys. */
+  get keys(): LinkStatus['keys'] {
+    return this.status.keys;
+  }
+
   get status(): LinkStatus {
     return this.#link.status(this.#now());
   }
