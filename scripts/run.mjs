@@ -8,6 +8,8 @@ const programs = {
   mca: 'packages/client/dist/main.js',
   demo: 'scripts/demo.mjs',
   smoke: 'scripts/smoke/smoke.mjs',
+  sim: 'scripts/sim.mjs',
+  soak: 'scripts/soak.mjs',
   'bench-line': 'packages/bench/src/line-relay.mjs',
   'bench-transport': 'packages/bench/src/transport/run.mjs',
   docs: 'scripts/generate-control-docs.mjs',

@@ -1,9 +1,14 @@
 // What takes too long for every test run: `npm run soak [-- --millions 10 --hours 160]`. Packets of strangers in
 // millions, and chats of many virtual hours; fails when one of them has an effect, or when memory grows.
 import { parseArgs } from 'node:util';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { PacketFlood } from '../packages/transport/dist/testing/packet-flood.js';
 import { runScenario } from '../packages/transport/dist/testing/run-scenario.js';
 import { longScenarios } from '../packages/transport/dist/testing/scenarios.js';
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc');
 
 const batch = 250_000;
 const allowedDriftMiB = 10;
@@ -50,6 +55,6 @@ function inSteadyMemory(what, turns, warmUp, turn) {
 }
 
 function residentMiB() {
-  globalThis.gc?.();
+  collectGarbage();
   return process.memoryUsage().rss / 2 ** 20;
 }

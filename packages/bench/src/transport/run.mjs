@@ -94,6 +94,8 @@ async function measure(one, peer, round) {
   try {
     const figures = await one.measure(peer, context);
     const shown = one.columns.map(({ key, title, digits }) => `${title} ${figures[key]?.toFixed(digits) ?? '-'}`);
+    const seconds = figures.eachSecond?.map((value) => value.toFixed(1)).join(' ');
+    if (seconds !== undefined) shown.push(`each second from the first: ${seconds}`);
     process.stderr.write(`round ${round}: ${one.name}, ${peers[peer].title}: ${shown.join(', ')}\n`);
     return figures;
   } catch (error) {

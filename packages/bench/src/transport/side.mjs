@@ -30,9 +30,9 @@ process.on('message', async ({ id, call, argument, signal }) => {
     return;
   }
   try {
-    process.send({ id, result: await calls[call](argument) });
+    say({ id, result: await calls[call](argument) });
   } catch (error) {
-    process.send({ id, error: error.stack });
+    say({ id, error: error.stack });
   }
 });
 // The benchmark has what it wanted, or is gone.
@@ -42,13 +42,18 @@ process.on('SIGINT', () => undefined);
 
 function signalOf(index) {
   return {
-    send: (message) => process.send({ signal: { index, message } }),
+    send: (message) => say({ signal: { index, message } }),
     receive: () => {
       const { queue, waiting } = mailbox(index);
       if (queue.length > 0) return Promise.resolve(queue.shift());
       return new Promise((resolve) => waiting.push(resolve));
     },
   };
+}
+
+/** Nobody is left to tell that nobody listens: this process is about to end. */
+function say(message) {
+  process.send(message, () => undefined);
 }
 
 function mailbox(index) {

@@ -5,7 +5,7 @@
 // for either side, `listener` or `dialer`, in a process of its own; `signal` carries what the two must tell each other
 // before they can talk. A connection has
 //
-//   send(bytes)        a message; false: wait for onDrain. The bytes must not be changed for the next 65,536 messages.
+//   send(bytes)        a message; false: wait for onDrain. The bytes must not change for the next 1,024 messages.
 //   write(bytes)       of a file, perhaps on a stream of its own; false: wait for onWritable. The bytes stay the same.
 //   onMessage, onDrain, onData(byteCount), onWritable
 //   isReliable         every message arrives, once, in order

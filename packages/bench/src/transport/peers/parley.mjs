@@ -6,7 +6,7 @@ import { generateKeyPair, UdpTransport } from '@parley/transport/node';
 const highWaterBytes = 1024 * 1024;
 const lowWaterBytes = 256 * 1024;
 
-export async function open({ side, host, signal, maxDatagramBytes, congestionControl }) {
+export async function open({ side, host, signal, messageBytes, maxDatagramBytes, congestionControl }) {
   const keyPair = generateKeyPair();
   const config = {
     ...(maxDatagramBytes === undefined ? {} : { maxDatagramBytes }),
@@ -39,8 +39,9 @@ export async function open({ side, host, signal, maxDatagramBytes, congestionCon
       {
         established: () => resolve(opened),
         message: (bytes) => {
-          connection.onMessage(bytes);
-          connection.onData(bytes.length);
+          // Pieces of a file, where there are no streams for them, have another length.
+          if (bytes.length === messageBytes) connection.onMessage(bytes);
+          else connection.onData(bytes.length);
         },
         drain: () => {
           connection.onDrain();

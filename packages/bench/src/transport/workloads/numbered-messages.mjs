@@ -1,8 +1,11 @@
 // Messages with a number and a time in them, so that the receiver sees order, loss and age.
 import { sharedNowMs } from './samples.mjs';
 
-/** As many messages as a transport may refer to after `send` has returned. */
-const ringSlots = 65_536;
+/**
+ * A transport may refer to so many messages after `send` has returned: those within its high-water mark. One that refers
+ * to more would send wrong numbers, which the receiver sees. Few enough to stay in the cache.
+ */
+const ringSlots = 1_024;
 const numberAt = 0;
 const timeAt = 4;
 const headBytes = 12;

@@ -1,6 +1,6 @@
 // Through the user-space link: first the link itself, then who gets how much through it, and how late.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { begin, measure, observe, rate } from './window.mjs';
+import { begin, measure, measureEachSecond, observe, rate } from './window.mjs';
 
 const oneWayMs = 25;
 const roundTripSeconds = (2 * oneWayMs) / 1_000;
@@ -18,6 +18,8 @@ const profiles = {
 };
 
 const rivals = ['tcp-cubic', 'tcp-bbr', 'udx', 'datachannel', 'parley'];
+/** Where congestion control is what counts. */
+const controls = [...rivals, 'parley-cubic'];
 const blastBps = { loss1: 80e6, loss5: 80e6, bottleneck: 150e6, 'bottleneck-loss1': 150e6 };
 
 /** The link before anyone's congestion control is asked: pings and a blast of plain datagrams. */
@@ -62,12 +64,14 @@ const goodput = Object.entries(profiles).map(([name, profile]) => ({
   needsLink: true,
   // Startup and what follows it are to be seen, not only startup.
   timesSeconds: 2,
-  peers: rivals,
+  peers: controls,
   columns: [{ key: 'megabytesPerSecond', title: 'MB/s', digits: 2 }],
   async measure(peer, context) {
     await context.link.shape(profile, context.seed);
-    const seen = await measure(peer, { ...context, workload: 'bulk' });
-    return { megabytesPerSecond: rate(seen, 'listener', 'received') / 1e6 };
+    const seen = await measureEachSecond(peer, { ...context, workload: 'bulk' });
+    const goodputOf = (window) => rate(window, 'listener', 'received') / 1e6;
+    const { directions } = await context.link.stats();
+    return { megabytesPerSecond: goodputOf(seen), eachSecond: seen.eachSecond.map(goodputOf), link: directions };
   },
 }));
 
@@ -113,7 +117,7 @@ const shares = ['tcp-cubic', 'tcp-bbr'].map((rival) => ({
   title: `One flow and one of ${rival} together through ${describe(sharedLink)}`,
   needsLink: true,
   timesSeconds: 4,
-  peers: rivals,
+  peers: controls,
   columns: [
     { key: 'share', title: 'share %', digits: 1 },
     { key: 'together', title: 'both Mbit/s', digits: 1 },

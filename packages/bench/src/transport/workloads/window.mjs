@@ -44,6 +44,25 @@ export async function observe(pair, seconds) {
   return { before, after: await pair.snapshot() };
 }
 
+/**
+ * The same for counters that only grow, and with `eachSecond`: what was counted in each second, the one to warm up
+ * included.
+ */
+export async function measureEachSecond(name, how) {
+  const pair = await begin(name, how);
+  try {
+    const snapshots = [await pair.snapshot()];
+    while (snapshots.length <= how.seconds + 1) {
+      await sleep(1_000);
+      snapshots.push(await pair.snapshot());
+    }
+    const eachSecond = snapshots.slice(1).map((after, second) => ({ before: snapshots[second], after }));
+    return { before: snapshots[1], after: snapshots.at(-1), eachSecond };
+  } finally {
+    await pair.close();
+  }
+}
+
 /** How much a second a counter of one side has grown. */
 export function rate({ before, after }, side, counter) {
   return growth(before, after, side, counter) / (growth(before, after, side, 'atMs') / 1_000);
