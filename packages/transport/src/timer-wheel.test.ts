@@ -53,6 +53,25 @@ describe('TimerWheel', () => {
     expect(wheel.takeExpired(200)).toBe('loss');
   });
 
+  it('finds the earlier of two in a millisecond that were set at different distances', () => {
+    const wheel = new TimerWheel<string>();
+    expect(wheel.takeExpired(0)).toBeUndefined();
+    wheel.set(new WheelEntry('far'), 512.1);
+    expect(wheel.takeExpired(300)).toBeUndefined();
+    wheel.set(new WheelEntry('near'), 512.7);
+    expect(takeAll(wheel, 512.2)).toEqual(['far']);
+    expect(takeAll(wheel, 512.7)).toEqual(['near']);
+  });
+
+  it('moves on with the time it is told, so that what is near is in a fine slot', () => {
+    const wheel = new TimerWheel<string>();
+    wheel.takeExpired(1.7e12);
+    wheel.takeExpired(1.7e12 + dayMs);
+    const entry = new WheelEntry('loss');
+    wheel.set(entry, 1.7e12 + dayMs + 255);
+    expect(entry.slot).toBeLessThan(256);
+  });
+
   it('takes a time that is past, before and after time has begun', () => {
     const wheel = new TimerWheel<string>();
     const [early, late] = [new WheelEntry('early'), new WheelEntry('late')];

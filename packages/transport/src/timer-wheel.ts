@@ -122,7 +122,7 @@ export class TimerWheel<T> {
     return (current + ((slot - current) & (slots - 1))) * span;
   }
 
-  /** The occupied slot above level 0 that begins first; of those that begin at the same time the coarsest. */
+  /** The occupied slot above level 0 that begins first. */
   #firstCoarseSlot(): number {
     let first = this.#heads[overflowSlot] ? overflowSlot : noSlot;
     for (let level = levels - 1; level > 0; level -= 1) {
@@ -141,7 +141,6 @@ export class TimerWheel<T> {
       let bits = this.#occupied[level * wordsPerLevel + word] ?? 0;
       // The word where it begins comes twice: its upper bits first, and its lower bits after all others.
       if (step === 0) bits &= ~beforeFrom;
-      if (step === wordsPerLevel) bits &= beforeFrom;
       if (bits !== 0) return level * slots + word * 32 + 31 - Math.clz32(bits & -bits);
     }
     return noSlot;

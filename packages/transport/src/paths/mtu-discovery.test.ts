@@ -85,21 +85,17 @@ describe('MtuDiscovery', () => {
 
   it('comes within 20 bytes of what any path carries, with few probes, and never sends larger', () => {
     fc.assert(
-      fc.property(
-        fc.integer({ min: 1_200, max: 65_000 }),
-        fc.double({ min: 0, max: 1, noNaN: true }),
-        (maximum, share) => {
-          const pathBytes = Math.floor(1_200 + (maximum - 1_200) * share);
-          const path = new Path(maximum, pathBytes);
-          path.settle();
-          expect(path.mtu.datagramBytes).toBeLessThanOrEqual(pathBytes);
-          expect(path.mtu.datagramBytes).toBeGreaterThanOrEqual(
-            Math.max(1_200, pathBytes - mtuDiscoveryLimits.precisionBytes),
-          );
-          expect(path.probes.length).toBeLessThanOrEqual(3 * 16);
-          expect(Math.max(0, ...path.probes)).toBeLessThanOrEqual(maximum);
-        },
-      ),
+      fc.property(fc.integer({ min: 1_200, max: 65_000 }), fc.double({ min: 0, max: 1, noNaN: true }), (maximum, share) => {
+        const pathBytes = Math.floor(1_200 + (maximum - 1_200) * share);
+        const path = new Path(maximum, pathBytes);
+        path.settle();
+        expect(path.mtu.datagramBytes).toBeLessThanOrEqual(pathBytes);
+        expect(path.mtu.datagramBytes).toBeGreaterThanOrEqual(
+          Math.max(1_200, pathBytes - mtuDiscoveryLimits.precisionBytes),
+        );
+        expect(path.probes.length).toBeLessThanOrEqual(3 * 16);
+        expect(Math.max(0, ...path.probes)).toBeLessThanOrEqual(maximum);
+      }),
     );
   });
 
@@ -165,6 +161,35 @@ describe('MtuDiscovery', () => {
       path.mtu.onPacketAcknowledged(arrived!, 1_452);
       path.mtu.onPacketLost(path.now, lost!, 1_452);
     }
+    expect(path.mtu.datagramBytes).toBe(1_452);
+  });
+
+  it('sees losses in the light of what arrived, whenever they show', () => {
+    const path = new Path(1_452);
+    path.settle();
+    const lateLosses = (bytes: number): void => {
+      const numbers = path.takeNumbers(4);
+      path.mtu.onPacketAcknowledged(numbers[3]!, bytes);
+      for (const number of numbers.slice(0, 3)) path.mtu.onPacketLost((path.now += 1), number, bytes);
+    };
+    lateLosses(1_452);
+    expect(path.mtu.datagramBytes).toBe(1_452);
+    // From here on packets are smaller: one suspicion, and it is known what is sent now.
+    const [lost, arrived] = path.takeNumbers(2);
+    path.mtu.onPacketLost((path.now += 1), lost!, 1_300);
+    path.mtu.onPacketAcknowledged(arrived!, 1_300);
+    lateLosses(1_300);
+    expect(path.mtu.datagramBytes).toBe(1_452);
+  });
+
+  it('forgets its suspicion when as much as the smallest suspect gets through', () => {
+    const path = new Path(1_452);
+    path.settle();
+    const [a, b, arrived, c] = path.takeNumbers(4);
+    path.mtu.onPacketLost((path.now += 1), a!, 1_452);
+    path.mtu.onPacketLost((path.now += 1), b!, 1_300);
+    path.mtu.onPacketAcknowledged(arrived!, 1_300);
+    path.mtu.onPacketLost((path.now += 1), c!, 1_452);
     expect(path.mtu.datagramBytes).toBe(1_452);
   });
 

@@ -94,6 +94,13 @@ describe('PathValidator', () => {
     expect(path.address).toBe(home);
   });
 
+  it('asks nothing of an address that it has left', () => {
+    const path = validator();
+    path.onDatagram(0, away, 100, true, ptoMs);
+    path.onDatagram(10, home, 100, true, ptoMs);
+    expect([path.hasChallenge, path.takeChallenge()]).toEqual([false, undefined]);
+  });
+
   it('repeats the challenge three times with other bytes and longer waits, then goes back', () => {
     const path = validator();
     path.onDatagram(1_000, away, 100, true, ptoMs);

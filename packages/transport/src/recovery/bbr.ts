@@ -407,7 +407,11 @@ export class Bbr implements CongestionController {
     if (!this.#isCongestion(lostBytes, inFlightBytes)) return;
     this.#isProbeUnanswered = false;
     if (!isAppLimited) {
-      const safeBytes = this.#inflightAtThreshold(packet, lostBytes);
+      // The draft keeps all that was in flight when the queue began to overflow. With a queue as long as the path that
+      // is twice the path, and a CUBIC flow that comes later never gets a fifth of it: so give way as CUBIC does, by
+      // beta, but not below what fills the path.
+      const atThresholdBytes = this.#inflightAtThreshold(packet, lostBytes);
+      const safeBytes = Math.min(atThresholdBytes, Math.max(atThresholdBytes * beta, this.#pathBytes));
       this.#bounds.inflightLongtermBytes = Math.max(safeBytes, this.#targetInflightBytes * beta);
     }
     if (this.#phase === 'probe-bw-up') this.#startDown(now);
