@@ -85,17 +85,21 @@ describe('MtuDiscovery', () => {
 
   it('comes within 20 bytes of what any path carries, with few probes, and never sends larger', () => {
     fc.assert(
-      fc.property(fc.integer({ min: 1_200, max: 65_000 }), fc.double({ min: 0, max: 1, noNaN: true }), (maximum, share) => {
-        const pathBytes = Math.floor(1_200 + (maximum - 1_200) * share);
-        const path = new Path(maximum, pathBytes);
-        path.settle();
-        expect(path.mtu.datagramBytes).toBeLessThanOrEqual(pathBytes);
-        expect(path.mtu.datagramBytes).toBeGreaterThanOrEqual(
-          Math.max(1_200, pathBytes - mtuDiscoveryLimits.precisionBytes),
-        );
-        expect(path.probes.length).toBeLessThanOrEqual(3 * 16);
-        expect(Math.max(0, ...path.probes)).toBeLessThanOrEqual(maximum);
-      }),
+      fc.property(
+        fc.integer({ min: 1_200, max: 65_000 }),
+        fc.double({ min: 0, max: 1, noNaN: true }),
+        (maximum, share) => {
+          const pathBytes = Math.floor(1_200 + (maximum - 1_200) * share);
+          const path = new Path(maximum, pathBytes);
+          path.settle();
+          expect(path.mtu.datagramBytes).toBeLessThanOrEqual(pathBytes);
+          expect(path.mtu.datagramBytes).toBeGreaterThanOrEqual(
+            Math.max(1_200, pathBytes - mtuDiscoveryLimits.precisionBytes),
+          );
+          expect(path.probes.length).toBeLessThanOrEqual(3 * 16);
+          expect(Math.max(0, ...path.probes)).toBeLessThanOrEqual(maximum);
+        },
+      ),
     );
   });
 

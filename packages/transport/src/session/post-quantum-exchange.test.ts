@@ -139,7 +139,8 @@ describe('PostQuantumExchange', () => {
     // Encapsulation is slow, and not what is tested here.
     const mlKem768: KeyEncapsulation = {
       ...nodeCrypto.mlKem768,
-      encapsulate: (key) => (hex(key) === hex(publicKey) ? { ciphertext, sharedSecret: new Uint8Array(32) } : undefined),
+      encapsulate: (key) =>
+        hex(key) === hex(publicKey) ? { ciphertext, sharedSecret: new Uint8Array(32) } : undefined,
     };
     for (let at = 0; at <= publicKey.length; at += 1) {
       const start = { offset: 0, data: publicKey.subarray(0, at) };
@@ -207,7 +208,8 @@ describe('PostQuantumExchange', () => {
           if (fate.includes('lost')) for (const content of packet.contents) content.onLost();
           if (fate === 'acknowledged' || fate === 'twice') arrive(packet);
           if (fate === 'lost and late') late.push(packet);
-          for (const content of packet.contents) expect(content.repeat(new ByteWriter(new Uint8Array(9_999)))).toBe(undefined);
+          for (const content of packet.contents)
+            expect(content.repeat(new ByteWriter(new Uint8Array(9_999)))).toBe(undefined);
         }
         late.forEach(arrive);
         for (let i = 0; i < 3 && initiator.hasContent; i += 1) arrive(packetOf(initiator));
