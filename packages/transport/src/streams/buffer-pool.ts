@@ -48,8 +48,7 @@ export class BufferPool {
   }
 }
 
-/** The size of the array that `take` gives. */
-export function capacityFor(neededBytes: number): number {
+function capacityFor(neededBytes: number): number {
   let capacity = smallestCapacity;
   while (capacity < neededBytes) capacity *= 2;
   return capacity;
