@@ -16,6 +16,7 @@ export type {
   CallOptions,
   ClientEvent,
   ConnectedServer,
+  ConversationKeys,
   ConversationStatus,
   MessageEvent,
   Notice,

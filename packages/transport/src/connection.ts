@@ -1,59 +1,81 @@
-/** What two devices do once they share keys: packets, acknowledgements, recovery and streams. */
-import { AckRanges } from './recovery/ack-ranges.js';
-import { MalformedError } from './wire/byte-reader.js';
-import { ByteWriter } from './wire/byte-writer.js';
-import type { CongestionController } from './recovery/congestion-control.js';
+/** What two devices do once they share keys: packets, acknowledgements, recovery, congestion control and streams. */
+import { tagBytes, type RandomSource } from './crypto-provider.js';
 import { closeCodes, Violation } from './errors.js';
-import {
-  decodeFrames,
-  encodeFrame,
-  isAckEliciting,
-  type AckFrame,
-  type CloseFrame,
-  type Frame,
-  type StreamFrame,
-} from './wire/frames.js';
-import { transportLimits } from './limits.js';
-import { LossDetection, type LossOutcome } from './recovery/loss-detection.js';
-import { NewReno } from './recovery/new-reno.js';
-import { packetOverheadBytes, type PacketProtection } from './session/packet-protection.js';
-import type { DataPacket } from './wire/packets.js';
-import { ReplayWindow } from './session/replay-window.js';
+import { IncomingFrames, type CloseFrame } from './incoming-frames.js';
+import { MtuDiscovery } from './paths/mtu-discovery.js';
+import { AckRanges } from './recovery/ack-ranges.js';
+import type { CongestionController } from './recovery/congestion-controller.js';
+import { DeliveryRate } from './recovery/delivery-rate.js';
+import { LossRecovery } from './recovery/loss-recovery.js';
+import { Pacer } from './recovery/pacer.js';
+import { Repair } from './recovery/repair.js';
 import { RttEstimator } from './recovery/rtt.js';
-import type { Streams } from './streams/streams.js';
+import type { SentContent, SentPacket } from './recovery/sent-packet.js';
+import { SkippedNumbers } from './recovery/skipped-numbers.js';
+import type { PostQuantumExchange } from './session/post-quantum-exchange.js';
+import type { Session } from './session/session.js';
+import type { StreamSet } from './streams/stream-set.js';
 import type { Timers } from './timers.js';
+import { ByteWriter } from './wire/byte-writer.js';
+import { pathDataBytes, type AckFrame } from './wire/frame-types.js';
+import { writeAck, writeClose, writePathChallenge, writePathResponse, writePing } from './wire/frame-writer.js';
+import { dataHeaderBytes, type Phase } from './wire/packets.js';
 
 /** Probes after one probe timeout (RFC 9002, section 6.2.4): two, so that one loss does not double the wait. */
 const probesPerTimeout = 2;
+/** A packet with less room than this is not begun: header, tag, and an ACK or a small frame. */
+const smallestPacketBytes = 128;
+const noContents: readonly SentContent[] = [];
 
-/** An authentic packet, once. */
-export interface OpenedPacket {
-  readonly counter: number;
-  readonly frames: Uint8Array;
-  /** No packet with a higher counter came before it. */
-  readonly isNewest: boolean;
+export interface ConnectionOptions {
+  readonly random: RandomSource;
+  readonly streams: StreamSet;
+  readonly timers: Timers;
+  /** Of the first session; carries user content only once it is complete. */
+  readonly exchange: PostQuantumExchange;
+  /** The largest datagram that the outgoing interface carries, as far as it is known. */
+  readonly maxDatagramBytes: number;
+  /** One for each path. */
+  readonly newController: (datagramBytes: number) => CongestionController;
 }
 
 export class Connection {
-  readonly #protection: PacketProtection;
-  readonly #streams: Streams;
+  /** What the packets that came have said beside the streams' content. */
+  readonly incoming: IncomingFrames;
+  readonly #streams: StreamSet;
   readonly #timers: Timers;
-  readonly #replay = new ReplayWindow();
-  readonly #acks = new AckRanges();
+  /** Until both sides have final keys. */
+  #exchange: PostQuantumExchange | undefined;
+  readonly #newController: (datagramBytes: number) => CongestionController;
   readonly #rtt = new RttEstimator();
-  readonly #loss = new LossDetection(this.#rtt);
-  readonly #congestion: CongestionController = new NewReno();
-  readonly #payload = new Uint8Array(transportLimits.datagramBytes - packetOverheadBytes);
-  #nextCounter = 0;
+  readonly #acks = new AckRanges(this.#rtt);
+  readonly #loss = new LossRecovery(this.#rtt);
+  readonly #repair = new Repair();
+  readonly #skipped: SkippedNumbers;
+  readonly #mtu: MtuDiscovery;
+  /** What was last told to those who need it. */
+  #datagramBytes: number;
+  #rate = new DeliveryRate();
+  #pacer: Pacer;
+  #congestion: CongestionController;
+  #nextNumber = 0;
   #probes = 0;
   #pingWanted = false;
-  /** There was nothing more to send when the window had room. */
-  #appLimited = true;
+  #challenge: Uint8Array | undefined;
 
-  constructor(protection: PacketProtection, streams: Streams, timers: Timers) {
-    this.#protection = protection;
-    this.#streams = streams;
-    this.#timers = timers;
+  constructor(options: ConnectionOptions) {
+    this.#streams = options.streams;
+    this.#timers = options.timers;
+    this.#exchange = options.exchange;
+    this.#newController = options.newController;
+    this.incoming = new IncomingFrames(options.streams, options.exchange, (now, frame) => {
+      this.#onAck(now, frame);
+    });
+    this.#skipped = new SkippedNumbers(options.random);
+    this.#mtu = new MtuDiscovery(options.maxDatagramBytes);
+    this.#datagramBytes = this.#mtu.datagramBytes;
+    this.#pacer = new Pacer(this.#datagramBytes);
+    this.#congestion = options.newController(this.#datagramBytes);
   }
 
   /** Smoothed round trip; undefined before the first measurement. */
@@ -73,51 +95,74 @@ export class Connection {
     return this.#congestion.windowBytes;
   }
 
+  get congestion(): CongestionController {
+    return this.#congestion;
+  }
+
+  /** The largest datagram that is sent now. */
+  get datagramBytes(): number {
+    return this.#mtu.datagramBytes;
+  }
+
   /** Takes a round trip that the handshake measured. */
   seedRtt(rttMs: number): void {
     this.#rtt.seed(rttMs);
   }
 
-  /** Undefined for a packet that is not authentic, or that came before. */
-  open(packet: DataPacket): OpenedPacket | undefined {
-    if (!this.#replay.accepts(packet.counter)) return undefined;
-    const frames = this.#protection.open(packet);
-    if (!frames) return undefined;
-    const isNewest = packet.counter > this.#replay.highest;
-    this.#replay.mark(packet.counter);
-    return { counter: packet.counter, frames, isNewest };
+  setMaxDatagramBytes(bytes: number): void {
+    this.#mtu.setMaximum(bytes);
   }
 
-  /** @returns a CLOSE frame if there was one. @throws Violation when the peer breaks a rule. */
-  handle(now: number, packet: OpenedPacket): CloseFrame | undefined {
-    const frames = decodeOrBlame(packet.frames);
-    const close = frames.find((frame) => frame.type === 'close');
-    // First what it acknowledges, which stands even when there is no room for the rest: two sides that are both full
-    // would else wait for each other.
-    for (const frame of frames) if (frame.type === 'ack') this.#onAck(now, frame);
-    const pieces = frames.filter(isStream);
-    if (this.#streams.hasRoomFor(pieces)) {
-      this.#acks.onReceived(now, packet.counter, frames.some(isAckEliciting));
-      for (const piece of pieces) this.#streams.receive(piece);
+  /**
+   * @param frames of an authentic packet that came for the first time
+   * @returns a CLOSE frame if there was one
+   * @throws Violation when the peer breaks a rule
+   */
+  handlePacket(
+    now: number,
+    session: Session,
+    phase: Phase,
+    number: number,
+    frames: Uint8Array,
+  ): CloseFrame | undefined {
+    this.#streams.onRoundTrip(now, this.#rtt.smoothedMs ?? 0);
+    const { incoming } = this;
+    const asksForAck = incoming.read(now, session, phase, frames);
+    // The initiator says at once that it has final keys, and the responder then forgets the early ones.
+    if (incoming.takeFinished()) this.#pingWanted = true;
+    // What was not taken is not acknowledged: the peer sends it again.
+    if (!this.#streams.takeRefusal()) this.#acks.onReceived(now, number, asksForAck);
+    this.#armTimers();
+    return incoming.close;
+  }
+
+  /**
+   * Packets go to another address from now on.
+   * @param isRebinding the peer is where it was, behind another port: what was learned about the path still holds
+   */
+  onPathChanged(isRebinding: boolean): void {
+    if (isRebinding) {
+      // What waits for a timeout on the old path is tried on the new one.
+      this.#loss.forgetBackoff();
+    } else {
+      for (const packet of this.#loss.abandon()) {
+        for (const content of packet.contents) content.onLost();
+      }
+      this.#rtt.reset();
+      this.#mtu.reset();
+      this.#datagramBytes = this.#mtu.datagramBytes;
+      this.#rate = new DeliveryRate();
+      this.#pacer = new Pacer(this.#mtu.datagramBytes);
+      this.#congestion = this.#newController(this.#mtu.datagramBytes);
     }
     this.#armTimers();
-    return close;
   }
 
-  /** For a closed link, to which nothing else in a packet matters. */
-  closeIn(packet: OpenedPacket): CloseFrame | undefined {
-    try {
-      return decodeFrames(packet.frames).find((frame) => frame.type === 'close');
-    } catch (error) {
-      if (error instanceof MalformedError) return undefined;
-      throw error;
-    }
-  }
-
-  /** The peer was heard from another address: what waits for a timeout on the old path is tried on the new one. */
-  onPathChanged(): void {
-    this.#loss.forgetBackoff();
-    this.#armTimers();
+  /** Both sides have final keys: nothing of the post-quantum exchange is needed any more. */
+  forgetExchange(): void {
+    this.#exchange?.erase();
+    this.#exchange = undefined;
+    this.incoming.exchange = undefined;
   }
 
   /** Sends a PING with the next packet, as a sign of life or to ask for one. */
@@ -125,93 +170,240 @@ export class Connection {
     this.#pingWanted = true;
   }
 
+  /** Sends this in a PATH_CHALLENGE with the next packet. */
+  challenge(data: Uint8Array): void {
+    this.#challenge = data;
+  }
+
   onLossTimeout(now: number): void {
     const outcome = this.#loss.onTimeout(now);
-    if (outcome === 'probe') {
+    if (outcome.kind === 'probe') {
       this.#probes = probesPerTimeout;
+      this.#mtu.onTimeoutExpired(now, this.#loss.probeCount);
       // RFC 9002, section 6.2.4: a probe carries what has waited longest, which may be all that was lost.
       for (const packet of this.#loss.oldest(probesPerTimeout)) {
-        for (const piece of packet.pieces) this.#streams.onLost(piece);
+        for (const content of packet.contents) content.onLost();
       }
     } else {
-      this.#onLost(now, outcome);
+      this.#onLost(now, outcome.packets, outcome.isPersistentCongestion);
     }
+    this.#followDatagramSize();
     this.#armTimers();
   }
 
-  /** The next datagram to send now, or undefined when there is none. */
-  pollTransmit(now: number): Uint8Array | undefined {
+  /** Whether there is something that waits for keys: they are worth a handshake then. */
+  get wantsToSend(): boolean {
+    return this.#probes > 0 || this.#pingWanted || this.#streams.hasContent;
+  }
+
+  /**
+   * Writes and seals the next datagram into `packet`.
+   * @param maxBytes that may go to the peer's address now
+   * @returns its length; 0 when there is nothing to send now
+   */
+  pollTransmit(now: number, packet: Uint8Array, session: Session, maxBytes: number): number {
+    const limit = Math.min(this.#mtu.datagramBytes, maxBytes);
+    if (limit < smallestPacketBytes) return 0;
+    const phase: Phase = session.isFinal && this.#exchange?.hasContent !== true ? 1 : 0;
+    const hasContent = this.#hasContent(phase);
     const mayFly =
-      this.#probes > 0 || this.#loss.bytesInFlight + transportLimits.datagramBytes <= this.#congestion.windowBytes;
-    const hasContent = this.#streams.hasPiece || this.#pingWanted || this.#probes > 0;
-    if (!(mayFly && hasContent) && !this.#acks.isDue(now)) {
-      if (mayFly) this.#appLimited = true;
-      return undefined;
+      this.#probes > 0 ||
+      (!this.#loss.isFull && this.#loss.bytesInFlight + this.#datagramBytes <= this.#congestion.windowBytes);
+    let sendsContent = false;
+    if (hasContent && mayFly) {
+      const at = this.#probes > 0 ? now : this.#pacer.nextSendAt(now);
+      sendsContent = at <= now;
+      this.#timers.set('pacing', sendsContent ? undefined : at);
+    } else if (!hasContent && mayFly) {
+      this.#rate.onAppLimited(this.#loss.bytesInFlight);
+      this.#timers.set('pacing', undefined);
     }
-    return this.#sealPacket(now, mayFly && hasContent);
+    if (sendsContent && phase === 1) {
+      const probeBytes = this.#mtu.probeBytes(now);
+      if (probeBytes !== undefined && probeBytes <= maxBytes)
+        return this.#sealMtuProbe(now, packet, session, probeBytes);
+    }
+    if (!sendsContent && !this.#acks.isDue(now)) return 0;
+    return this.#sealPacket(now, packet.subarray(0, limit), session, phase, sendsContent);
   }
 
-  /** A packet that ends the link. It is not tracked. */
-  sealClose(code: number, reason: string): Uint8Array {
-    const writer = new ByteWriter(this.#payload);
-    encodeFrame(writer, { type: 'close', code, reason });
-    return this.#protection.seal(this.#nextCounter++, writer.written());
-  }
-
-  #sealPacket(now: number, withContent: boolean): Uint8Array {
-    const writer = new ByteWriter(this.#payload);
-    const ack = this.#acks.isWaiting ? this.#acks.takeFrame(now) : undefined;
-    if (ack) encodeFrame(writer, ack);
-    const pieces = withContent ? this.#streams.write(writer) : [];
-    if (withContent && pieces.length === 0) encodeFrame(writer, { type: 'ping' });
-    const number = this.#nextCounter++;
-    const datagram = this.#protection.seal(number, writer.written());
-    if (withContent) {
-      this.#pingWanted = false;
-      this.#probes = Math.max(0, this.#probes - 1);
-      this.#appLimited = !this.#streams.hasPiece;
-      this.#loss.onSent({
-        number,
-        sentAt: now,
-        bytes: datagram.length,
-        pieces,
-        acknowledgedUpTo: ack?.ranges[0]?.largest,
-      });
-    }
-    this.#armTimers();
-    return datagram;
+  /** A packet that ends the link, in `packet`. It is not tracked. @returns its length */
+  sealClose(packet: Uint8Array, session: Session, code: number, reason: string): number {
+    writer.reset(packet, dataHeaderBytes, closeFramesBytes);
+    writeClose(writer, code, reason);
+    return this.#seal(packet, session, session.isFinal ? 1 : 0, this.#takeNumber());
   }
 
   #onAck(now: number, frame: AckFrame): void {
-    if ((frame.ranges[0]?.largest ?? 0) >= this.#nextCounter) {
+    if ((frame.ranges[0]?.largest ?? 0) >= this.#nextNumber) {
       throw new Violation(closeCodes.protocolViolation, 'an ACK for a packet that was never sent');
     }
-    const { acknowledged, lost } = this.#loss.onAck(now, frame);
-    for (const packet of acknowledged) {
-      for (const piece of packet.pieces) this.#streams.onAcknowledged(piece);
-      if (packet.acknowledgedUpTo !== undefined) this.#acks.forgetUpTo(packet.acknowledgedUpTo);
-      this.#congestion.onAcknowledged({
-        now,
-        bytes: packet.bytes,
-        sentAt: packet.sentAt,
-        appLimited: this.#appLimited,
-      });
+    if (this.#skipped.isAcknowledgedBy(frame)) {
+      throw new Violation(closeCodes.protocolViolation, 'an ACK for a number that was skipped');
     }
-    this.#onLost(now, lost);
+    const priorBytesInFlight = this.#loss.bytesInFlight;
+    const { acknowledged, lost, spurious, isPersistentCongestion, rttMs } = this.#loss.onAck(now, frame);
+    for (const packet of spurious) this.#onArrived(now, packet);
+    if (spurious.length > 0) this.#congestion.onSpuriousLoss(now, spurious);
+    if (acknowledged.length === 0) {
+      this.#onLost(now, lost, isPersistentCongestion);
+      this.#followDatagramSize();
+      return;
+    }
+    let bytes = 0;
+    for (const packet of acknowledged) {
+      bytes += packet.bytes;
+      this.#onArrived(now, packet);
+    }
+    const lostBytes = this.#onLost(now, lost, isPersistentCongestion);
+    this.#congestion.onAcknowledged({
+      now,
+      packets: acknowledged,
+      bytes,
+      priorBytesInFlight,
+      bytesInFlight: this.#loss.bytesInFlight,
+      rate: this.#rate.onAcknowledged(now, acknowledged),
+      rttMs,
+      smoothedRttMs: this.#rtt.smoothedMs ?? 0,
+      lostBytes,
+    });
+    this.#pacer.setRate(this.#congestion.pacingBytesPerMs);
+    this.#followDatagramSize();
   }
 
-  #onLost(now: number, { packets, persistentCongestion }: LossOutcome): void {
-    const newest = packets.at(-1);
-    if (!newest) return;
-    for (const packet of packets) {
-      for (const piece of packet.pieces) this.#streams.onLost(piece);
+  #hasContent(phase: Phase): boolean {
+    if (this.#probes > 0 || this.#pingWanted) return true;
+    if (phase === 0) return this.#exchange?.hasContent === true;
+    return this.#streams.hasContent || this.#challenge !== undefined || this.incoming.pathChallenge !== undefined;
+  }
+
+  #sealPacket(now: number, packet: Uint8Array, session: Session, phase: Phase, withContent: boolean): number {
+    writer.reset(packet, dataHeaderBytes, packet.length - tagBytes);
+    let acknowledgedUpTo = -1;
+    if (this.#acks.isWaiting) {
+      const ack = this.#acks.takeFrame(now);
+      if (writeAck(writer, ack)) acknowledgedUpTo = ack.ranges[0]?.largest ?? -1;
     }
+    if (!withContent) return this.#seal(packet, session, phase, this.#takeNumber());
+    const contents: SentContent[] = [];
+    const before = writer.length;
+    if (phase === 0) {
+      this.#exchange?.writeInto(writer, contents);
+    } else {
+      this.#writePathFrames();
+      this.#streams.writeInto(writer, contents);
+      if (!this.#streams.hasContent) this.#repair.repeatInto(now, this.#loss, writer, contents);
+    }
+    if (writer.length === before) writePing(writer);
+    this.#pingWanted = false;
+    this.#probes = Math.max(0, this.#probes - 1);
+    return this.#track(now, packet, session, phase, contents, acknowledgedUpTo, false);
+  }
+
+  #sealMtuProbe(now: number, packet: Uint8Array, session: Session, bytes: number): number {
+    writer.reset(packet, dataHeaderBytes, bytes - tagBytes);
+    writePing(writer);
+    writer.zeros(writer.room);
+    return this.#track(now, packet, session, 1, noContents, -1, true);
+  }
+
+  /** Seals what was written, and remembers it until it is acknowledged. */
+  #track(
+    now: number,
+    packet: Uint8Array,
+    session: Session,
+    phase: Phase,
+    contents: readonly SentContent[],
+    acknowledgedUpTo: number,
+    isMtuProbe: boolean,
+  ): number {
+    const number = this.#takeNumber();
+    const bytes = this.#seal(packet, session, phase, number);
+    if (isMtuProbe) this.#mtu.onProbeSent(number, bytes);
+    const sent: SentPacket = {
+      number,
+      sentAt: now,
+      bytes,
+      contents,
+      acknowledgedUpTo,
+      isMtuProbe,
+      delivery: this.#rate.onSent({ sentAt: now, bytes }, this.#loss.bytesInFlight),
+    };
+    this.#congestion.onSent(sent, this.#loss.bytesInFlight);
+    this.#loss.onSent(sent);
+    this.#pacer.onSent(now, bytes);
+    this.#armTimers();
+    return bytes;
+  }
+
+  #writePathFrames(): void {
+    const { pathChallenge } = this.incoming;
+    if (pathChallenge && writer.room > pathDataBytes) {
+      writePathResponse(writer, pathChallenge);
+      this.incoming.pathChallenge = undefined;
+    }
+    if (this.#challenge && writer.room > pathDataBytes) {
+      writePathChallenge(writer, this.#challenge);
+      this.#challenge = undefined;
+    }
+  }
+
+  #seal(packet: Uint8Array, session: Session, phase: Phase, number: number): number {
+    const length = dataHeaderBytes + writer.length + tagBytes;
+    session.seal(phase, number, packet.subarray(0, length));
+    return length;
+  }
+
+  #takeNumber(): number {
+    if (this.#skipped.isDue(this.#nextNumber)) this.#skipped.add(this.#nextNumber++);
+    return this.#nextNumber++;
+  }
+
+  #onArrived(now: number, packet: SentPacket): void {
+    for (const content of packet.contents) content.onAcknowledged();
+    if (packet.acknowledgedUpTo >= 0) this.#acks.forgetUpTo(packet.acknowledgedUpTo);
+    if (packet.isMtuProbe) {
+      this.#mtu.onProbeAcknowledged(now, packet.number);
+    } else {
+      this.#mtu.onPacketAcknowledged(packet.number, packet.bytes);
+    }
+  }
+
+  /** @returns bytes that count for congestion */
+  #onLost(now: number, packets: readonly SentPacket[], isPersistentCongestion: boolean): number {
+    if (packets.length === 0) return 0;
+    let bytes = 0;
+    let congestive = 0;
+    for (const packet of packets) {
+      for (const content of packet.contents) content.onLost();
+      if (packet.isMtuProbe) {
+        this.#mtu.onProbeLost(now, packet.number);
+      } else {
+        bytes += packet.bytes;
+        congestive += 1;
+        this.#mtu.onPacketLost(now, packet.number, packet.bytes);
+      }
+    }
+    if (congestive === 0) return 0;
+    this.#rate.onLost(bytes);
     this.#congestion.onLost({
       now,
-      bytes: packets.reduce((sum, packet) => sum + packet.bytes, 0),
-      newestSentAt: newest.sentAt,
-      persistentCongestion,
+      packets: congestive === packets.length ? packets : packets.filter(({ isMtuProbe }) => !isMtuProbe),
+      bytes,
+      bytesInFlight: this.#loss.bytesInFlight,
+      isPersistentCongestion,
     });
+    return bytes;
+  }
+
+  /** Path MTU discovery may have found another size, up or down. */
+  #followDatagramSize(): void {
+    const { datagramBytes } = this.#mtu;
+    if (datagramBytes === this.#datagramBytes) return;
+    this.#datagramBytes = datagramBytes;
+    this.#pacer.onDatagramSizeChanged(datagramBytes);
+    this.#congestion.onDatagramSizeChanged(datagramBytes);
+    this.#streams.maxDatagramBytes = datagramBytes - dataHeaderBytes - tagBytes - datagramFrameBytes;
   }
 
   #armTimers(): void {
@@ -221,15 +413,8 @@ export class Connection {
   }
 }
 
-function decodeOrBlame(bytes: Uint8Array): Frame[] {
-  try {
-    return decodeFrames(bytes);
-  } catch (error) {
-    if (error instanceof MalformedError) throw new Violation(closeCodes.frameEncoding, error.message);
-    throw error;
-  }
-}
-
-function isStream(frame: Frame): frame is StreamFrame {
-  return frame.type === 'stream';
-}
+/** One for all connections: it is used within a call only. */
+const writer = new ByteWriter(new Uint8Array(0));
+const closeFramesBytes = 320;
+/** Of a DATAGRAM frame: its type and its length. */
+const datagramFrameBytes = 5;

@@ -2,12 +2,28 @@
 import type { Address } from './address.js';
 import type { CryptoProvider, KeyAgreement, KeyPair, RandomSource } from './crypto-provider.js';
 import { TransportError } from './errors.js';
-import { receiveInitiation } from './session/handshake-responder.js';
-import { checkIntroduction, type Introduction } from './session/introduction.js';
 import { defaultTransportConfig, transportLimits, type TransportConfig } from './limits.js';
 import { Link } from './link.js';
+import type { LinkEnvironment } from './link-environment.js';
 import type { LinkEvent, Transmit } from './link-event.js';
-import { Mac1, packetTypes, parseData, parseInitiation, parseResponse, punchBytes } from './wire/packets.js';
+import { Outbox } from './outbox.js';
+import { CookieIssuer, cookieReplyReceiver } from './session/cookies.js';
+import { HandshakeLoad } from './session/handshake-load.js';
+import { receiveInitiation } from './session/handshake-responder.js';
+import { checkIntroduction, type Introduction } from './session/introduction.js';
+import { WindowPool } from './streams/flow-control.js';
+import { TimerWheel } from './timer-wheel.js';
+import {
+  hasNoMac2,
+  isDataPacket,
+  Mac1,
+  macBytes,
+  packetTypes,
+  parseInitiation,
+  parseResponse,
+  punchBytes,
+  receiverIndexOf,
+} from './wire/packets.js';
 
 export interface EndpointOptions {
   readonly crypto: CryptoProvider;
@@ -15,6 +31,13 @@ export interface EndpointOptions {
   /** This device's identity. */
   readonly keyPair: KeyPair;
   readonly config?: Partial<TransportConfig> | undefined;
+}
+
+/** The initiation that a link has answered last. */
+interface Answered {
+  readonly link: Link;
+  /** Without mac2, which may differ in a repetition. */
+  readonly packet: Uint8Array;
 }
 
 /**
@@ -28,13 +51,23 @@ export class Endpoint {
   readonly #config: TransportConfig;
   readonly #identity: KeyAgreement;
   readonly #mac1: Mac1;
+  readonly #cookies: CookieIssuer;
+  readonly #load: HandshakeLoad;
+  readonly #wheel = new TimerWheel<Link>();
+  readonly #environment: LinkEnvironment;
   readonly #byIndex = new Map<number, Link>();
   readonly #byIntroduction = new Map<string, Link>();
-  /** The initiation that each responding link has answered, by its ephemeral key. */
-  readonly #answered = new Map<string, { readonly link: Link; readonly packet: Uint8Array }>();
-  /** Links that may have something to transmit, and those that may have events. */
-  readonly #transmitting = new Set<Link>();
-  readonly #eventful = new Set<Link>();
+  readonly #initiating = new Set<Link>();
+  /** By the ephemeral key of the initiation, and which one it is for each link. */
+  readonly #answered = new Map<string, Answered>();
+  readonly #answeredKeys = new Map<Link, string>();
+  /** Links that may have something to transmit, and those that may have events; each link is in each once. */
+  readonly #transmitting: Link[] = [];
+  readonly #eventful: Link[] = [];
+  /** Cookie replies. */
+  readonly #outbox = new Outbox();
+  /** Every datagram is made here. */
+  #buffer = new Uint8Array(transportLimits.maxDatagramBytes);
   #lastTimestamp = 0;
 
   constructor(options: EndpointOptions) {
@@ -46,11 +79,29 @@ export class Endpoint {
       throw new RangeError('the public key does not belong to the private key');
     }
     this.#mac1 = new Mac1(options.crypto, options.keyPair.publicKey);
+    this.#cookies = new CookieIssuer(options.crypto, options.keyPair.publicKey, options.random);
+    this.#load = new HandshakeLoad(this.#config.handshakesPerSecond);
+    this.#environment = {
+      crypto: this.#crypto,
+      random: this.#random,
+      identity: this.#identity,
+      config: this.#config,
+      windowPool: new WindowPool(),
+      takeIndex: (link) => this.#takeIndex(link),
+      releaseIndex: (index) => this.#byIndex.delete(index),
+      nextTimestamp: (now) => {
+        this.#lastTimestamp = Math.max(Math.floor(now), this.#lastTimestamp + 1);
+        return this.#lastTimestamp;
+      },
+      onActivity: (link) => {
+        this.#onActivity(link);
+      },
+    };
   }
 
   /** Links that are not forgotten yet. */
   get linkCount(): number {
-    return this.#byIndex.size;
+    return this.#byIntroduction.size;
   }
 
   /**
@@ -63,53 +114,42 @@ export class Endpoint {
       throw new TransportError('INTRODUCTION_INVALID', 'the peer key is of small order');
     }
     const id = keyOf(introduction.id);
-    if (this.#byIntroduction.has(id))
+    if (this.#byIntroduction.has(id)) {
       throw new TransportError('INTRODUCTION_OPEN', 'this introduction is open already');
-    this.#lastTimestamp = Math.max(Math.floor(now), this.#lastTimestamp + 1);
+    }
     const candidates = introduction.candidates.slice(0, transportLimits.candidates);
-    const link = new Link(
-      now,
-      { ...introduction, candidates },
-      {
-        crypto: this.#crypto,
-        random: this.#random,
-        identity: this.#identity,
-        config: this.#config,
-        index: this.#freeIndex(),
-        timestamp: this.#lastTimestamp,
-        onActivity: (active) => {
-          this.#onActivity(active);
-        },
-      },
-    );
-    this.#byIndex.set(link.index, link);
+    const link = new Link(now, { ...introduction, candidates }, this.#environment);
     this.#byIntroduction.set(id, link);
+    if (link.isInitiating) this.#initiating.add(link);
     this.#onActivity(link);
     return link;
   }
 
   /** Any bytes from anywhere: what is not from an introduced peer is ignored without an answer. */
   handleDatagram(now: number, from: Address, bytes: Uint8Array): void {
-    const [type] = bytes;
-    if (type === undefined) return;
-    switch (type) {
+    switch (bytes[0]) {
+      case packetTypes.data:
+        if (isDataPacket(bytes)) this.#byIndex.get(receiverIndexOf(bytes))?.handleData(now, from, bytes);
+        return;
       case packetTypes.initiation:
         this.#onInitiation(now, from, bytes);
         return;
       case packetTypes.response: {
         const response = parseResponse(bytes);
         const link = response && this.#byIndex.get(response.receiverIndex);
-        if (link && this.#mac1.verify(bytes)) link.handleResponse(now, from, response);
+        if (!link || !hasNoMac2(bytes) || !this.#mac1.verify(bytes)) return;
+        link.handleResponse(now, from, response);
+        if (!link.isInitiating) this.#initiating.delete(link);
         return;
       }
-      case packetTypes.data: {
-        const data = parseData(bytes);
-        if (data) this.#byIndex.get(data.receiverIndex)?.handleData(now, from, data);
+      case packetTypes.cookieReply: {
+        const index = cookieReplyReceiver(bytes);
+        if (index !== undefined) this.#byIndex.get(index)?.handleCookieReply(now, bytes);
         return;
       }
       case packetTypes.punch:
         if (bytes.length !== punchBytes) return;
-        for (const link of this.#byIndex.values()) link.handlePunch(now, from);
+        for (const link of this.#initiating) link.handlePunch(now, from);
         return;
       default:
         return;
@@ -117,35 +157,45 @@ export class Endpoint {
   }
 
   handleTimeout(now: number): void {
-    for (const link of this.#byIndex.values()) link.handleTimeout(now);
+    for (let link = this.#wheel.takeExpired(now); link; link = this.#wheel.takeExpired(now)) {
+      link.handleTimeout(now);
+      this.#onActivity(link);
+    }
   }
 
   /** When to call `handleTimeout`, or undefined when nothing waits. */
   nextTimeout(): number | undefined {
-    let next: number | undefined;
-    for (const link of this.#byIndex.values()) {
-      const deadline = link.nextTimeout();
-      if (deadline !== undefined && (next === undefined || deadline < next)) next = deadline;
-    }
-    return next;
+    return this.#wheel.nextDeadline();
   }
 
-  /** The next datagram for the socket, or undefined. */
+  /** The next datagram for the socket, or undefined. Its bytes are good until the next call. */
   pollTransmit(now: number): Transmit | undefined {
-    for (const link of this.#transmitting) {
-      const transmit = link.pollTransmit(now);
+    const reply = this.#outbox.shift();
+    if (reply) return reply;
+    for (let link = this.#transmitting[0]; link; link = this.#transmitting[0]) {
+      const transmit = link.pollTransmit(now, this.#buffer);
+      this.#arm(link);
       if (transmit) return transmit;
-      this.#transmitting.delete(link);
+      link.isInTransmitQueue = false;
+      this.#transmitting.shift();
     }
     return undefined;
   }
 
+  /** The bytes of the last transmit are still in use: the next go elsewhere. */
+  replaceBuffer(): void {
+    this.#buffer = new Uint8Array(transportLimits.maxDatagramBytes);
+  }
+
   /** The next event of any link, or undefined. A link that nobody reads takes no more from its peer. */
   pollEvent(): { readonly link: Link; readonly event: LinkEvent } | undefined {
-    for (const link of this.#eventful) {
+    for (let link = this.#eventful[0]; link; link = this.#eventful[0]) {
       const event = link.pollEvent();
       if (event) return { link, event };
-      this.#eventful.delete(link);
+      link.isInEventQueue = false;
+      this.#eventful.shift();
+      // What was read makes room for more, and the peer may be told.
+      this.#queueTransmit(link);
     }
     return undefined;
   }
@@ -153,45 +203,78 @@ export class Endpoint {
   #onInitiation(now: number, from: Address, bytes: Uint8Array): void {
     const packet = parseInitiation(bytes);
     if (!packet || !this.#mac1.verify(bytes)) return;
-    const known = this.#answered.get(keyOf(packet.ephemeral));
+    const hasCookie = !hasNoMac2(bytes);
+    if (hasCookie && !this.#cookies.verify(now, from, bytes)) return;
+    const ephemeral = keyOf(packet.ephemeral);
+    const known = this.#answered.get(ephemeral);
     if (known) {
-      if (this.#crypto.equal(known.packet, bytes)) known.link.handleRepeatedInitiation(from);
+      if (this.#crypto.equal(known.packet, bytes.subarray(0, -macBytes)))
+        known.link.handleRepeatedInitiation(now, from);
       return;
     }
     // Nobody is expected: not worth a Diffie-Hellman.
-    if (![...this.#byIndex.values()].some((link) => link.awaitsInitiation)) return;
+    if (this.#byIntroduction.size === 0) return;
+    if (!this.#admit(now, from, packet.senderIndex, bytes, hasCookie)) return;
     const initiation = receiveInitiation(packet, {
       crypto: this.#crypto,
       random: this.#random,
       identity: this.#identity,
     });
-    if (!initiation) return;
-    const link = this.#byIntroduction.get(keyOf(initiation.payload.introductionId));
-    if (!link?.awaitsInitiation) return;
-    if (!this.#crypto.equal(link.introduction.peerKey, initiation.initiatorKey)) return;
-    this.#answered.set(keyOf(packet.ephemeral), { link, packet: bytes.slice() });
-    link.handleInitiation(now, from, initiation);
+    const link = initiation && this.#byIntroduction.get(keyOf(initiation.payload.introductionId));
+    if (!link || !this.#crypto.equal(link.introduction.peerKey, initiation.initiatorKey)) return;
+    if (!link.handleInitiation(now, from, initiation)) return;
+    this.#forgetAnswered(link);
+    this.#answered.set(ephemeral, { link, packet: bytes.slice(0, -macBytes) });
+    this.#answeredKeys.set(link, ephemeral);
+  }
+
+  /** Whether an initiation is worth a Diffie-Hellman now. */
+  #admit(now: number, from: Address, senderIndex: number, bytes: Uint8Array, hasCookie: boolean): boolean {
+    if (!this.#load.onInitiation(now)) return true;
+    if (hasCookie) return this.#load.admits(now, from.address);
+    this.#outbox.push(from, this.#cookies.reply(now, from, bytes, senderIndex));
+    return false;
   }
 
   #onActivity(link: Link): void {
-    this.#transmitting.add(link);
-    this.#eventful.add(link);
+    this.#queueTransmit(link);
+    if (!link.isInEventQueue) {
+      link.isInEventQueue = true;
+      this.#eventful.push(link);
+    }
+    this.#arm(link);
     if (link.isGone) this.#forget(link);
   }
 
-  #forget(link: Link): void {
-    if (!this.#byIndex.delete(link.index)) return;
-    this.#byIntroduction.delete(keyOf(link.introduction.id));
-    for (const [ephemeral, { link: answered }] of this.#answered) {
-      if (answered === link) this.#answered.delete(ephemeral);
-    }
+  #queueTransmit(link: Link): void {
+    if (link.isInTransmitQueue) return;
+    link.isInTransmitQueue = true;
+    this.#transmitting.push(link);
   }
 
-  #freeIndex(): number {
+  #arm(link: Link): void {
+    this.#wheel.set(link.wheelEntry, link.nextTimeout());
+  }
+
+  #forget(link: Link): void {
+    this.#byIntroduction.delete(keyOf(link.introduction.id));
+    this.#initiating.delete(link);
+    this.#forgetAnswered(link);
+  }
+
+  #forgetAnswered(link: Link): void {
+    const ephemeral = this.#answeredKeys.get(link);
+    if (ephemeral === undefined) return;
+    this.#answered.delete(ephemeral);
+    this.#answeredKeys.delete(link);
+  }
+
+  #takeIndex(link: Link): number {
     for (;;) {
-      const bytes = this.#random(4);
-      const index = new DataView(bytes.buffer, bytes.byteOffset, 4).getUint32(0);
-      if (!this.#byIndex.has(index)) return index;
+      const index = receiverIndexOf(this.#random(4), 0);
+      if (this.#byIndex.has(index)) continue;
+      this.#byIndex.set(index, link);
+      return index;
     }
   }
 }

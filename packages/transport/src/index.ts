@@ -13,5 +13,5 @@ export { Endpoint, type EndpointOptions } from './endpoint.js';
 export { closeCodes, TransportError, type TransportErrorCode } from './errors.js';
 export type { Introduction } from './session/introduction.js';
 export { defaultTransportConfig, transportLimits, type TransportConfig } from './limits.js';
-export type { LinkEnd, LinkEvent, LinkState, Transmit } from './link-event.js';
+export type { LinkEnd, LinkEvent, LinkState, LinkStatus, Transmit } from './link-event.js';
 export type { Link } from './link.js';

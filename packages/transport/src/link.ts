@@ -1,118 +1,94 @@
 /** One conversation with one peer, from its introduction to its end. */
 import { sameAddress, type Address } from './address.js';
-import { Connection, type OpenedPacket } from './connection.js';
-import type { CryptoProvider, KeyAgreement, RandomSource } from './crypto-provider.js';
+import { Connection } from './connection.js';
+import { Farewell } from './farewell.js';
+import { isCloseIn, type CloseFrame } from './incoming-frames.js';
+import { stateOf, type LinkPhase } from './link-phase.js';
+import { linkStatus } from './link-status.js';
 import { closeCodes, TransportError, Violation } from './errors.js';
-import type { CloseFrame } from './wire/frames.js';
-import { InitiatorHandshake } from './session/handshake-initiator.js';
-import { respond, type ReceivedInitiation } from './session/handshake-responder.js';
-import { retryDelayMs } from './session/handshake-schedule.js';
+import { transportLimits } from './limits.js';
+import type { LinkEnvironment } from './link-environment.js';
+import type { LinkEnd, LinkEvent, LinkState, LinkStatus, Transmit } from './link-event.js';
+import { Outbox } from './outbox.js';
+import { PathValidator, type PathChange } from './paths/path-validator.js';
+import { newController } from './recovery/new-controller.js';
+import { FirstContact } from './session/first-contact.js';
+import type { ReceivedInitiation } from './session/handshake-responder.js';
+import { Handshakes } from './session/handshakes.js';
 import type { Introduction } from './session/introduction.js';
-import { transportLimits, type TransportConfig } from './limits.js';
-import type { LinkEnd, LinkEvent, LinkState, Transmit } from './link-event.js';
-import type { PacketProtection } from './session/packet-protection.js';
-import { punchPacket, type DataPacket, type ResponsePacket } from './wire/packets.js';
-import { Streams } from './streams/streams.js';
+import { PostQuantumExchange } from './session/post-quantum-exchange.js';
+import { ReplayWindow } from './session/replay-window.js';
+import type { Session } from './session/session.js';
+import { StreamSet } from './streams/stream-set.js';
+import { WheelEntry } from './timer-wheel.js';
 import { Timers, type Timer } from './timers.js';
+import { counterOf, phaseOf, punchPacket, receiverIndexOf, type ResponsePacket } from './wire/packets.js';
 
-export interface LinkEnvironment {
-  readonly crypto: CryptoProvider;
-  readonly random: RandomSource;
-  readonly identity: KeyAgreement;
-  readonly config: TransportConfig;
-  /** Names this link in the packets that the peer sends to it. */
-  readonly index: number;
-  /** Milliseconds since 1970, for an initiation. */
-  readonly timestamp: number;
-  /** The link has something to transmit, an event, another deadline, or is gone. */
-  readonly onActivity: (link: Link) => void;
-}
-
-/** Each is a step of the life of a link; it only ever moves down this list. */
-type Phase =
-  /** Sends the initiation to every candidate. */
-  | { readonly name: 'initiating'; readonly handshake: InitiatorHandshake }
-  /** Sends punches to every candidate, so that the initiation gets in. */
-  | { readonly name: 'punching' }
-  /** Has answered an initiation, which may be a replay, and says nothing before its sender proves to be there. */
-  | { readonly name: 'confirming'; readonly connection: Connection; readonly response: Uint8Array }
-  | { readonly name: 'open'; readonly connection: Connection; path: Address }
-  /** `close` was called: sends what it was given before. */
-  | {
-      readonly name: 'closing';
-      readonly connection: Connection;
-      path: Address;
-      readonly code: number;
-      readonly reason: string;
-    }
-  | ClosedPhase
-  | { readonly name: 'gone' };
-
-/** Has said CLOSE. Whoever said it first repeats it until the other has said it too. */
-interface ClosedPhase {
-  readonly name: 'closed';
-  readonly connection: Connection;
-  path: Address;
-  readonly by: 'us' | 'peer';
-  readonly code: number;
-  readonly reason: string;
-  answersLeft: number;
-  retryMs: number;
-}
-
-/** Punches that come faster than this are not answered one by one. */
-const punchAnswerIntervalMs = 50;
-
-/** The longest first wait before CLOSE is repeated; what follows doubles. */
-const maxCloseRetryMs = 500;
+const closePacketBytes = 400;
 
 export class Link {
   readonly introduction: Introduction;
+  /** In the endpoint's timer wheel. */
+  readonly wheelEntry = new WheelEntry<Link>(this);
+  /** The endpoint's marks: the link is in its queues. */
+  isInTransmitQueue = false;
+  isInEventQueue = false;
   readonly #environment: LinkEnvironment;
   readonly #timers = new Timers();
-  readonly #streams: Streams;
-  readonly #outbox: Transmit[] = [];
-  #phase: Phase;
-  #attempts = 0;
-  /** Initiations, or responses, sent so far, and when the first was: they measure the round trip. */
-  #handshakesSent = 0;
-  #firstHandshakeAt = 0;
-  #punchAnsweredAt = -Infinity;
-  #punchAnswersLeft: number = transportLimits.punchAnswers;
-  #establishedUnread = false;
+  readonly #streams: StreamSet;
+  readonly #handshakes: Handshakes;
+  readonly #replay = new ReplayWindow();
+  readonly #outbox = new Outbox();
+  readonly #connection: Connection;
+  #path: PathValidator | undefined;
+  #phase: LinkPhase;
+  /** Until the link is established. */
+  #contact: FirstContact | undefined;
+  #peerHasFinalKeys = false;
+  /** Of the link itself: there are few of them. */
+  readonly #unread: LinkEvent[] = [];
   #endUnread: LinkEnd | undefined;
 
   /** Made by `Endpoint.open`. */
   constructor(now: number, introduction: Introduction, environment: LinkEnvironment) {
+    const { crypto, random, config } = environment;
     this.introduction = introduction;
     this.#environment = environment;
-    this.#streams = new Streams(environment.config.sendBufferBytes);
-    this.#phase =
-      introduction.role === 'initiator'
-        ? { name: 'initiating', handshake: new InitiatorHandshake(introduction, environment) }
-        : { name: 'punching' };
-    this.#timers.set('path-timeout', now + environment.config.pathTimeoutMs);
+    this.#contact = new FirstContact(introduction.candidates);
+    this.#streams = new StreamSet({
+      role: introduction.role,
+      sendBufferBytes: config.sendBufferBytes,
+      windowPool: environment.windowPool,
+    });
+    this.#handshakes = new Handshakes({
+      crypto,
+      random,
+      identity: environment.identity,
+      introduction,
+      takeIndex: () => environment.takeIndex(this),
+      releaseIndex: environment.releaseIndex,
+      nextTimestamp: environment.nextTimestamp,
+    });
+    this.#connection = new Connection({
+      random,
+      streams: this.#streams,
+      timers: this.#timers,
+      exchange: new PostQuantumExchange({ crypto, random, role: introduction.role }),
+      maxDatagramBytes: Math.min(config.maxDatagramBytes, transportLimits.baseDatagramBytes),
+      newController: (datagramBytes) => newController(config.congestionControl, datagramBytes, random),
+    });
+    if (introduction.role === 'initiator') {
+      this.#phase = { name: 'initiating' };
+      this.#handshakes.begin(now);
+    } else {
+      this.#phase = { name: 'punching' };
+    }
+    this.#timers.set('path-timeout', now + config.pathTimeoutMs);
     this.#sendAttempt(now);
   }
 
-  get index(): number {
-    return this.#environment.index;
-  }
-
   get state(): LinkState {
-    switch (this.#phase.name) {
-      case 'initiating':
-      case 'punching':
-      case 'confirming':
-        return 'connecting';
-      case 'open':
-        return 'established';
-      case 'closing':
-        return 'closing';
-      case 'closed':
-      case 'gone':
-        return 'ended';
-    }
+    return stateOf(this.#phase);
   }
 
   /** Whether the endpoint may forget the link: it has ended, and answers no more. */
@@ -120,51 +96,68 @@ export class Link {
     return this.#phase.name === 'gone';
   }
 
-  /** Whether an initiation may still begin this link. */
-  get awaitsInitiation(): boolean {
-    return this.#phase.name === 'punching';
+  /** Whether it still waits for its first response, which a punch may hurry. */
+  get isInitiating(): boolean {
+    return this.#phase.name === 'initiating';
   }
 
   /** Smoothed round trip in milliseconds; undefined before the first measurement. */
   get rttMs(): number | undefined {
-    return 'connection' in this.#phase ? this.#phase.connection.rttMs : undefined;
+    return this.isGone ? undefined : this.#connection.rttMs;
   }
 
-  /** Where the peer's newest authentic packet came from; undefined before the first. */
+  /** Where packets to the peer go; undefined before the first authentic packet from it. */
   get path(): Address | undefined {
-    return 'path' in this.#phase ? this.#phase.path : undefined;
+    return this.#path?.address;
   }
 
-  /** Bytes of messages that the peer has not acknowledged, sent or not. */
+  /** Bytes of messages and streams that the peer has not acknowledged, sent or not. */
   get bufferedBytes(): number {
     return this.#streams.bufferedBytes;
   }
 
-  /** Bytes of messages that were sent and not acknowledged. */
-  get unacknowledgedBytes(): number {
-    return this.#streams.unacknowledgedBytes;
-  }
-
-  /** What the bounds are about, for tests: bytes in flight and how many may be, and bytes held for received data. */
+  /** What the bounds are about: bytes in flight and how many may be, and bytes held for received data. */
   get usage(): { readonly bytesInFlight: number; readonly windowBytes: number; readonly receiveBytes: number } {
-    const connection = 'connection' in this.#phase ? this.#phase.connection : undefined;
     return {
-      bytesInFlight: connection?.bytesInFlight ?? 0,
-      windowBytes: connection?.windowBytes ?? 0,
+      bytesInFlight: this.#connection.bytesInFlight,
+      windowBytes: this.#connection.windowBytes,
       receiveBytes: this.#streams.receiveCapacityBytes,
     };
   }
 
+  /** What a user may want to know of it. */
+  status(now: number): LinkStatus {
+    const { state, rttMs } = this;
+    const [keys, connection, path] = [this.#handshakes.keys, this.#connection, this.#path];
+    return linkStatus(now, { state, rttMs, keys, connection, path, peerHasFinalKeys: this.#peerHasFinalKeys });
+  }
+
   /**
    * Takes a copy of a message of 1 to 65,536 bytes, to be sent in order; before the link is established too.
+   * @returns whether more may be sent at once; if not, a `drain` event says when
    * @throws TransportError MESSAGE_SIZE, SEND_BUFFER_FULL, or LINK_CLOSED once `close` was called or the link ended.
    */
-  send(message: Uint8Array): void {
-    if (this.state !== 'connecting' && this.state !== 'established') {
-      throw new TransportError('LINK_CLOSED', 'the link is closing or has ended');
-    }
-    this.#streams.sendMessage(message);
+  send(message: Uint8Array): boolean {
+    this.#requireUsable();
+    const mayGoOn = this.#streams.sendMessage(message);
     this.#environment.onActivity(this);
+    return mayGoOn;
+  }
+
+  /** The streams, for their user. Call `touch` after whatever is to be sent. @throws TransportError LINK_CLOSED */
+  get streams(): StreamSet {
+    this.#requireUsable();
+    return this.#streams;
+  }
+
+  /** There is something to send. */
+  touch(): void {
+    this.#environment.onActivity(this);
+  }
+
+  /** @param bytes the largest datagram that the interface towards the peer carries */
+  setMaxDatagramBytes(bytes: number): void {
+    this.#connection.setMaxDatagramBytes(Math.min(bytes, this.#environment.config.maxDatagramBytes));
   }
 
   /**
@@ -178,28 +171,45 @@ export class Link {
     if (!Number.isInteger(code) || code < 0 || code >= closeCodes.frameEncoding) {
       throw new RangeError('the code of an application is from 0 up to 0x3fff');
     }
-    const phase = this.#phase;
     const shortReason = reason.toWellFormed().slice(0, 64).toWellFormed();
-    if (phase.name === 'initiating' || phase.name === 'punching' || phase.name === 'confirming') {
-      this.#vanish({ kind: 'closed', by: 'us', code, reason: shortReason });
-    } else if (phase.name === 'open') {
-      const { connection, path } = phase;
-      this.#phase = { name: 'closing', connection, path, code, reason: shortReason };
+    if (this.#phase.name === 'open') {
+      this.#phase = { name: 'closing', code, reason: shortReason };
+      this.#timers.set('path-timeout', undefined);
       this.#timers.set('linger', now + this.#environment.config.lingerMs);
+    } else if (this.state === 'connecting') {
+      this.#vanish({ kind: 'closed', by: 'us', code, reason: shortReason });
     }
     this.#environment.onActivity(this);
   }
 
-  /** @param initiation of the introduced peer for this introduction; the endpoint has checked that. */
-  handleInitiation(now: number, from: Address, initiation: ReceivedInitiation): void {
-    if (this.#phase.name !== 'punching') return;
-    const { crypto } = this.#environment;
-    const { packet, protection } = respond(initiation, this.introduction, this.index, crypto);
-    this.#phase = { name: 'confirming', connection: this.#connect(protection), response: packet };
-    // The initiator repeats what it needs to from here on.
-    this.#timers.set('handshake-retry', undefined);
-    this.#countHandshake(now);
-    this.#transmit(from, packet);
+  /**
+   * @param initiation of the introduced peer for this introduction; the endpoint has checked that
+   * @returns the response, when it was accepted
+   */
+  handleInitiation(now: number, from: Address, initiation: ReceivedInitiation): Uint8Array | undefined {
+    if (this.#phase.name !== 'punching' && this.#phase.name !== 'open' && this.#phase.name !== 'closing') {
+      return undefined;
+    }
+    if (!this.#handshakes.onInitiation(now, initiation)) return undefined;
+    if (this.#phase.name === 'punching') {
+      this.#phase = { name: 'confirming' };
+      // The initiator repeats what it needs to from here on.
+      this.#timers.set('handshake-retry', undefined);
+      this.#contact?.onHandshakeSent(now);
+    }
+    this.#armKeyExpiry();
+    const { response } = this.#handshakes;
+    if (response) this.#outbox.push(from, response);
+    this.#environment.onActivity(this);
+    return response;
+  }
+
+  /** The newest initiation again, perhaps over another path: the same response, there. */
+  handleRepeatedInitiation(now: number, from: Address): void {
+    const { response } = this.#handshakes;
+    if (!response) return;
+    this.#contact?.onHandshakeSent(now);
+    this.#outbox.push(from, response);
     this.#environment.onActivity(this);
   }
 
@@ -208,47 +218,53 @@ export class Link {
    * a punch says is not authenticated, so it only ever brings an initiation to where one has been sent already.
    */
   handlePunch(now: number, from: Address): void {
-    if (this.#phase.name !== 'initiating' || this.#punchAnswersLeft === 0) return;
-    if (now - this.#punchAnsweredAt < punchAnswerIntervalMs) return;
-    if (!this.introduction.candidates.some((candidate) => sameAddress(candidate, from))) return;
-    this.#punchAnsweredAt = now;
-    this.#punchAnswersLeft -= 1;
-    this.#countHandshake(now);
-    this.#transmit(from, this.#phase.handshake.packet);
+    const initiation = this.#handshakes.initiation(now);
+    if (this.#phase.name !== 'initiating' || !initiation || !this.#contact?.answersPunch(now, from)) return;
+    this.#contact.onHandshakeSent(now);
+    this.#outbox.push(from, initiation);
     this.#environment.onActivity(this);
   }
 
-  /** The same initiation again, perhaps over another path: the same response, there. */
-  handleRepeatedInitiation(from: Address): void {
-    if (this.#phase.name !== 'confirming') return;
-    this.#handshakesSent += 1;
-    this.#transmit(from, this.#phase.response);
-    this.#environment.onActivity(this);
+  handleCookieReply(now: number, reply: Uint8Array): void {
+    this.#handshakes.onCookieReply(now, reply);
   }
 
   handleResponse(now: number, from: Address, response: ResponsePacket): void {
-    if (this.#phase.name !== 'initiating') return;
-    const protection = this.#phase.handshake.finish(response);
-    if (!protection) return;
-    const connection = this.#connect(protection);
-    // The responder says nothing before it has heard this.
-    connection.ping();
-    this.#establish(now, connection, from);
+    const isFirst = this.#phase.name === 'initiating';
+    if (!isFirst && this.#phase.name !== 'open' && this.#phase.name !== 'closing') return;
+    if (!this.#handshakes.onResponse(now, response)) return;
+    // The responder sends nothing under the new keys before it has heard this.
+    this.#connection.ping();
+    this.#timers.set('handshake-retry', undefined);
+    this.#armKeyExpiry();
+    if (isFirst) this.#establish(now, from);
+    else this.#heard(now);
     this.#environment.onActivity(this);
   }
 
-  handleData(now: number, from: Address, packet: DataPacket): void {
-    if (!('connection' in this.#phase)) return;
-    const { connection } = this.#phase;
-    const opened = connection.open(packet);
-    if (!opened) return;
-    if (this.#phase.name === 'confirming') this.#establish(now, connection, from);
-    else if (opened.isNewest) this.#follow(from);
+  /** @param packet in the form of a data packet, for one of this link's indices */
+  handleData(now: number, from: Address, packet: Uint8Array): void {
+    const number = counterOf(packet);
+    if (!this.#replay.accepts(number)) return;
+    const session = this.#handshakes.keys.find(receiverIndexOf(packet));
+    if (!session) return;
+    const packetPhase = phaseOf(packet);
+    const frames = session.open(packetPhase, number, packet);
+    if (!frames) return;
+    const isNewest = number > this.#replay.highest;
+    this.#replay.mark(number);
+    if (this.#handshakes.keys.confirm(session)) this.#handshakes.onConfirmed(session);
+    if (packetPhase === 1 && !this.#peerHasFinalKeys) this.#onPeerHasFinalKeys(session);
+    if (this.#phase.name === 'confirming') this.#establish(now, from);
+    const { ptoMs } = this.#connection;
+    this.#onPathChange(this.#path?.onDatagram(now, from, packet.length, isNewest, ptoMs) ?? 'none');
     if (this.#phase.name === 'closed') {
-      this.#answerLatePacket(opened);
-    } else {
+      this.#answerLatePacket(this.#phase, frames);
+    } else if (this.#phase.name === 'open' || this.#phase.name === 'closing') {
+      this.#handleFrames(now, session, packetPhase, number, frames);
       this.#heard(now);
-      this.#handleFrames(now, connection, opened);
+      if (session.isFinal) this.#onReady(session);
+      if (this.#handshakes.isDue(now)) this.#beginHandshake(now);
     }
     this.#environment.onActivity(this);
   }
@@ -264,48 +280,74 @@ export class Link {
     return this.#timers.next();
   }
 
-  pollTransmit(now: number): Transmit | undefined {
+  /** @param buffer for the datagram; what is returned may be a view of it, good until the next call */
+  pollTransmit(now: number, buffer: Uint8Array): Transmit | undefined {
     const queued = this.#outbox.shift();
     if (queued) return queued;
     if (this.#phase.name !== 'open' && this.#phase.name !== 'closing') return undefined;
-    if (this.#phase.name === 'closing' && this.#streams.bufferedBytes === 0) {
+    const isDone = this.#phase.name === 'closing' && this.#streams.bufferedBytes === 0;
+    if (this.#phase.name === 'closing' && isDone && this.#handshakes.keys.current) {
       const { code, reason } = this.#phase;
       this.#sayClose(now, code, reason, { kind: 'closed', by: 'us', code, reason });
       return this.#outbox.shift();
     }
-    const bytes = this.#phase.connection.pollTransmit(now);
-    return bytes && { to: this.#phase.path, bytes };
+    const path = this.#path;
+    if (!path) return undefined;
+    if (this.#handshakes.isDue(now) && (isDone || this.#connection.wantsToSend)) {
+      this.#beginHandshake(now);
+      return this.#outbox.shift();
+    }
+    const session = this.#handshakes.keys.current;
+    if (!session) return undefined;
+    const challenge = path.takeChallenge();
+    if (challenge) this.#connection.challenge(challenge.slice());
+    const length = this.#connection.pollTransmit(now, buffer, session, path.budgetBytes);
+    if (length === 0) return undefined;
+    path.onSent(length);
+    if (this.#connection.bytesInFlight > 0 && !this.#timers.isSet('idle')) this.#awaitAnswer(now);
+    return { to: path.address, bytes: buffer.subarray(0, length) };
   }
 
   pollEvent(): LinkEvent | undefined {
-    if (this.#establishedUnread) {
-      this.#establishedUnread = false;
-      return { type: 'established' };
-    }
-    const bytes = this.#streams.nextMessage();
-    if (bytes) return { type: 'message', bytes };
+    const event = this.#unread.shift() ?? this.#streams.pollEvent();
+    if (event || !this.#endUnread) return event;
     const end = this.#endUnread;
     this.#endUnread = undefined;
-    return end && { type: 'ended', end };
+    return { type: 'ended', end };
+  }
+
+  #requireUsable(): void {
+    if (this.#phase.name === 'closing' || this.#phase.name === 'closed' || this.#phase.name === 'gone') {
+      throw new TransportError('LINK_CLOSED', 'the link is closing or has ended');
+    }
   }
 
   #onTimer(now: number, timer: Timer): void {
     const phase = this.#phase;
     switch (timer) {
       case 'handshake-retry':
-        this.#sendAttempt(now);
+        if (phase.name === 'open' || phase.name === 'closing') this.#sendInitiation(now);
+        else this.#sendAttempt(now);
         return;
       case 'path-timeout':
         this.#vanish({ kind: 'no-path' });
         return;
       case 'acknowledgement':
+      case 'pacing':
         // pollTransmit sees that it is due.
         return;
       case 'loss':
-        if ('connection' in phase) phase.connection.onLossTimeout(now);
+        this.#connection.onLossTimeout(now);
+        return;
+      case 'path-challenge':
+        this.#onPathChange(this.#path?.onTimeout(now, this.#connection.ptoMs) ?? 'none');
+        return;
+      case 'key-expiry':
+        this.#handshakes.keys.expire(now);
+        this.#armKeyExpiry();
         return;
       case 'keep-alive':
-        if ('connection' in phase) phase.connection.ping();
+        this.#connection.ping();
         this.#timers.set('keep-alive', now + this.#environment.config.keepAliveMs);
         return;
       case 'idle':
@@ -322,69 +364,102 @@ export class Link {
         return;
       case 'close-retry':
         if (phase.name !== 'closed') return;
-        this.#transmit(phase.path, phase.connection.sealClose(phase.code, phase.reason));
-        phase.retryMs *= 2;
-        this.#timers.set('close-retry', now + phase.retryMs);
+        this.#transmitClose(phase.farewell);
+        this.#timers.set('close-retry', phase.farewell.nextRetryAt(now));
         return;
       case 'drain':
-        this.#phase = { name: 'gone' };
-        this.#timers.clear();
+        this.#end();
         return;
     }
   }
 
   #sendAttempt(now: number): void {
-    const phase = this.#phase;
-    if (phase.name !== 'initiating' && phase.name !== 'punching') return;
-    if (phase.name === 'initiating') this.#countHandshake(now);
-    const packet = phase.name === 'initiating' ? phase.handshake.packet : punchPacket(this.#environment.random);
-    for (const candidate of this.introduction.candidates) this.#transmit(candidate, packet);
-    this.#timers.set('handshake-retry', now + retryDelayMs(this.#attempts));
-    this.#attempts += 1;
+    const { name } = this.#phase;
+    if (!this.#contact || (name !== 'initiating' && name !== 'punching')) return;
+    const initiation = this.#handshakes.initiation(now);
+    if (initiation) this.#contact.onHandshakeSent(now);
+    const packet = initiation ?? punchPacket(this.#environment.random);
+    for (const candidate of this.#contact.candidates) this.#outbox.push(candidate, packet);
+    this.#timers.set('handshake-retry', this.#contact.onAttempt(now));
   }
 
-  #countHandshake(now: number): void {
-    if (this.#handshakesSent === 0) this.#firstHandshakeAt = now;
-    this.#handshakesSent += 1;
+  /** Keys are old, or gone: a handshake on the path in use. */
+  #beginHandshake(now: number): void {
+    this.#handshakes.begin(now);
+    this.#sendInitiation(now);
   }
 
-  #connect(protection: PacketProtection): Connection {
-    return new Connection(protection, this.#streams, this.#timers);
+  #sendInitiation(now: number): void {
+    const initiation = this.#handshakes.initiation(now);
+    const again = this.#handshakes.onInitiationSent(now);
+    this.#timers.set('handshake-retry', again);
+    if (again === undefined || !initiation || !this.#path) return;
+    this.#outbox.push(this.#path.address, initiation);
+    if (!this.#timers.isSet('idle')) this.#awaitAnswer(now);
   }
 
-  #establish(now: number, connection: Connection, path: Address): void {
-    this.#phase = { name: 'open', connection, path };
+  /** Packets flow from now on. */
+  #establish(now: number, path: Address): void {
+    this.#phase = { name: 'open', isReady: false };
+    this.#path = new PathValidator(path, this.#environment.random);
     this.#timers.set('handshake-retry', undefined);
-    this.#timers.set('path-timeout', undefined);
     this.#heard(now);
-    // Of several it is not known which was answered: then this is an upper bound, unless a retry came between.
-    const rttMs = now - this.#firstHandshakeAt;
-    if (this.#handshakesSent === 1 || rttMs < retryDelayMs(0)) connection.seedRtt(rttMs);
-    this.#establishedUnread = true;
+    const rttMs = this.#contact?.rttMs(now);
+    this.#contact = undefined;
+    if (rttMs !== undefined) this.#connection.seedRtt(rttMs);
+  }
+
+  /** User content may flow. */
+  #onReady(session: Session): void {
+    if (this.#phase.name !== 'open' || this.#phase.isReady) return;
+    this.#phase.isReady = true;
+    this.#timers.set('path-timeout', undefined);
+    this.#handshakes.keys.onFinal(session);
+    this.#unread.push({ type: 'established' });
+  }
+
+  #onPeerHasFinalKeys(session: Session): void {
+    this.#peerHasFinalKeys = true;
+    this.#connection.forgetExchange();
+    session.forgetEarly();
   }
 
   #heard(now: number): void {
-    this.#timers.set('keep-alive', now + this.#environment.config.keepAliveMs);
+    const { keepAliveMs, peerIdleTimeoutMs } = this.#environment.config;
+    const isWatched = keepAliveMs !== Infinity || this.#connection.bytesInFlight > 0;
+    this.#timers.set('keep-alive', now + keepAliveMs);
+    this.#timers.set('idle', isWatched ? now + peerIdleTimeoutMs : undefined);
+  }
+
+  /** Something asks for an answer: without one the peer counts as lost. */
+  #awaitAnswer(now: number): void {
     this.#timers.set('idle', now + this.#environment.config.peerIdleTimeoutMs);
   }
 
-  /** The peer is where its newest authentic packet came from. */
-  #follow(from: Address): void {
-    if (!('path' in this.#phase) || sameAddress(this.#phase.path, from)) return;
-    this.#phase.path = from;
-    if (this.#phase.name !== 'closed') this.#phase.connection.onPathChanged();
+  #armKeyExpiry(): void {
+    this.#timers.set('key-expiry', this.#handshakes.keys.expiresAt);
   }
 
-  #handleFrames(now: number, connection: Connection, opened: OpenedPacket): void {
+  /** Packets go elsewhere now. */
+  #onPathChange(change: PathChange): void {
+    if (change !== 'none') this.#connection.onPathChanged(change === 'rebinding');
+    const isTold = change !== 'move' || this.#phase.name === 'closed' || this.#unread.at(-1)?.type === 'moved';
+    if (!isTold) this.#unread.push({ type: 'moved' });
+    this.#timers.set('path-challenge', this.#path?.deadline);
+  }
+
+  #handleFrames(now: number, session: Session, phase: 0 | 1, number: number, frames: Uint8Array): void {
     let close: CloseFrame | undefined;
     try {
-      close = connection.handle(now, opened);
+      close = this.#connection.handlePacket(now, session, phase, number, frames);
     } catch (error) {
       if (!(error instanceof Violation)) throw error;
       const { code, message } = error;
       this.#sayClose(now, code, message, { kind: 'violation', code, detail: message });
       return;
     }
+    const answer = this.#connection.incoming.takePathResponse();
+    if (answer && this.#path?.onResponse(answer)) this.#timers.set('path-challenge', undefined);
     if (close) {
       const { code, reason } = close;
       this.#sayClose(now, 0, '', { kind: 'closed', by: 'peer', code, reason });
@@ -393,50 +468,47 @@ export class Link {
 
   /** Says CLOSE and ends the link; it then only answers late packets, and is forgotten after `drainMs`. */
   #sayClose(now: number, code: number, reason: string, end: LinkEnd): void {
-    if (!('path' in this.#phase)) throw new Error('CLOSE before the link was established');
-    const { connection, path } = this.#phase;
     const by = end.kind === 'closed' ? end.by : 'us';
-    const retryMs = Math.min(connection.ptoMs, maxCloseRetryMs);
-    this.#phase = {
-      name: 'closed',
-      connection,
-      path,
-      by,
-      code,
-      reason,
-      answersLeft: transportLimits.lateAnswers,
-      retryMs,
-    };
+    const farewell = new Farewell(by, code, reason, this.#connection.ptoMs);
+    this.#phase = { name: 'closed', farewell };
     this.#timers.clear();
     this.#timers.set('drain', now + this.#environment.config.drainMs);
-    if (by === 'us') this.#timers.set('close-retry', now + retryMs);
-    this.#transmit(path, connection.sealClose(code, reason));
+    this.#timers.set('close-retry', farewell.nextRetryAt(now));
+    this.#transmitClose(farewell);
     this.#endUnread = end;
     this.#environment.onActivity(this);
   }
 
-  #answerLatePacket(opened: OpenedPacket): void {
-    const phase = this.#phase;
-    if (phase.name !== 'closed') return;
-    if (phase.by === 'us' && phase.connection.closeIn(opened)) {
+  #transmitClose({ code, reason }: Farewell): void {
+    const session = this.#handshakes.keys.current;
+    // Without keys there is nobody who would believe it.
+    if (!session || !this.#path) return;
+    const packet = new Uint8Array(closePacketBytes);
+    const length = this.#connection.sealClose(packet, session, code, reason);
+    this.#outbox.push(this.#path.address, packet.subarray(0, length));
+  }
+
+  #answerLatePacket({ farewell }: { readonly farewell: Farewell }, frames: Uint8Array): void {
+    if (farewell.by === 'us' && isCloseIn(frames)) {
       // Both have said it.
-      this.#phase = { name: 'gone' };
-      this.#timers.clear();
-    } else if (phase.answersLeft > 0) {
-      phase.answersLeft -= 1;
-      this.#transmit(phase.path, phase.connection.sealClose(phase.code, phase.reason));
+      this.#end();
+    } else if (farewell.answersLatePacket()) {
+      this.#transmitClose(farewell);
     }
   }
 
   /** Ends the link without a word to the peer. */
   #vanish(end: LinkEnd): void {
-    this.#phase = { name: 'gone' };
-    this.#timers.clear();
-    this.#outbox.length = 0;
+    this.#outbox.clear();
     this.#endUnread = end;
+    this.#end();
   }
 
-  #transmit(to: Address, bytes: Uint8Array): void {
-    if (this.#outbox.length < transportLimits.outbox) this.#outbox.push({ to, bytes });
+  #end(): void {
+    this.#phase = { name: 'gone' };
+    this.#timers.clear();
+    this.#handshakes.erase();
+    this.#connection.forgetExchange();
+    this.#streams.release();
   }
 }

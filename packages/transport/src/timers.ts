@@ -1,54 +1,64 @@
 /** All that a link waits for. */
-export type Timer =
-  /** The handshake's packets are sent again to every candidate. */
-  | 'handshake-retry'
+const names = [
+  /** Punches, or an initiation, are sent again. */
+  'handshake-retry',
   /** No candidate has answered: give up. */
-  | 'path-timeout'
+  'path-timeout',
   /** An acknowledgement has waited long enough for a packet to travel in. */
-  | 'acknowledgement'
+  'acknowledgement',
   /** A packet counts as lost by time, or nothing came back and a probe is due. */
-  | 'loss'
+  'loss',
+  /** The pace allows the next packet. */
+  'pacing',
+  /** An address that was not proven is challenged again, or left. */
+  'path-challenge',
+  /** Keys are too old. */
+  'key-expiry',
   /** Nothing was heard for a while: ping. */
-  | 'keep-alive'
+  'keep-alive',
   /** Nothing was heard for so long that the peer counts as lost. */
-  | 'idle'
+  'idle',
   /** Closing has waited long enough for what was sent to be acknowledged. */
-  | 'linger'
+  'linger',
   /** CLOSE was not answered: repeat it. */
-  | 'close-retry'
+  'close-retry',
   /** The closed link is forgotten. */
-  | 'drain';
+  'drain',
+] as const;
 
+export type Timer = (typeof names)[number];
+
+const indexOf = Object.fromEntries(names.map((name, index) => [name, index])) as Record<Timer, number>;
+
+/** The deadlines of one link, one for each name. */
 export class Timers {
-  readonly #deadlines = new Map<Timer, number>();
+  readonly #deadlines: number[] = names.map(() => Infinity);
 
   /** A deadline of undefined stops the timer. */
   set(timer: Timer, deadline: number | undefined): void {
-    if (deadline === undefined) this.#deadlines.delete(timer);
-    else this.#deadlines.set(timer, deadline);
+    this.#deadlines[indexOf[timer]] = deadline ?? Infinity;
+  }
+
+  isSet(timer: Timer): boolean {
+    return this.#deadlines[indexOf[timer]] !== Infinity;
   }
 
   clear(): void {
-    this.#deadlines.clear();
+    this.#deadlines.fill(Infinity);
   }
 
   next(): number | undefined {
-    let next: number | undefined;
-    for (const deadline of this.#deadlines.values()) {
-      if (next === undefined || deadline < next) next = deadline;
-    }
-    return next;
+    let next = Infinity;
+    for (const deadline of this.#deadlines) if (deadline < next) next = deadline;
+    return next === Infinity ? undefined : next;
   }
 
   /** Stops and returns the timer that is longest overdue. */
   takeExpired(now: number): Timer | undefined {
     const next = this.next();
     if (next === undefined || next > now) return undefined;
-    for (const [timer, deadline] of this.#deadlines) {
-      if (deadline !== next) continue;
-      this.#deadlines.delete(timer);
-      return timer;
-    }
-    return undefined;
+    const index = this.#deadlines.indexOf(next);
+    this.#deadlines[index] = Infinity;
+    return names[index];
   }
 }

@@ -82,6 +82,18 @@ export interface ConversationStatus {
   readonly path: Path;
   /** Smoothed round trip, milliseconds; in a room the largest of its members; null before the first measurement. */
   readonly rttMs: number | null;
+  /** The state of the keys, the least good of its members; null where nothing is encrypted end to end, or nobody is. */
+  readonly keys: ConversationKeys | null;
+}
+
+export interface ConversationKeys {
+  /**
+   * Whether the secret that also withstands quantum computers is in the keys: on this device, and, as far as it has
+   * shown, on the other. Nothing is said before it is here.
+   */
+  readonly postQuantum: { readonly here: boolean; readonly there: boolean };
+  /** Milliseconds since they were renewed; null while they are being made. */
+  readonly ageMs: number | null;
 }
 
 export interface Status {

@@ -18,7 +18,7 @@ import {
 } from '@parley/protocol';
 import { reachableCandidates } from '@parley/rendezvous';
 import { TransportError, type Introduction as TransportIntroduction, type LinkEnd } from '@parley/transport';
-import type { CallOptions, ClientEvent, Notice, Path } from './api.js';
+import type { CallOptions, ClientEvent, ConversationKeys, Notice, Path } from './api.js';
 import { GatewayLink, systemLinkClock, type GatewayServer } from './gateway-link.js';
 import { GatewayPace } from './gateway-pace.js';
 import type { LinkHandlers, PeerLink, PeerTransport } from './ports.js';
@@ -105,6 +105,21 @@ export class Conversation {
   get rttMs(): number | null {
     const rtts = [...this.#members.values()].flatMap(({ link }) => link?.rttMs ?? []);
     return rtts.length > 0 ? Math.max(...rtts) : null;
+  }
+
+  /** What is true of the keys of every link; null when there is no link, or one whose texts the server reads. */
+  get keys(): ConversationKeys | null {
+    const links = [...this.#members.values()].flatMap(({ link }) => link ?? []);
+    const keys = links.flatMap((link) => link.keys ?? []);
+    if (keys.length === 0 || keys.length < links.length) return null;
+    const ages = keys.flatMap(({ ageMs }) => ageMs ?? []);
+    return {
+      postQuantum: {
+        here: keys.every(({ postQuantum }) => postQuantum.ours),
+        there: keys.every(({ postQuantum }) => postQuantum.peers),
+      },
+      ageMs: ages.length < keys.length ? null : Math.max(...ages),
+    };
   }
 
   /** A member that no link can be made to, for now. What is sent to it fails. */

@@ -105,6 +105,11 @@ export class GatewayLink implements PeerLink {
     this.#go();
   }
 
+  /** The server reads what goes this way. */
+  get keys(): undefined {
+    return undefined;
+  }
+
   get rttMs(): number | undefined {
     return this.#rttMs;
   }

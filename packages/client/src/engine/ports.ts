@@ -1,5 +1,5 @@
 /** What the engine needs from the transport; `UdpTransport` of @parley/transport/node is the real one. */
-import type { Address, Introduction, LinkEnd } from '@parley/transport';
+import type { Address, Introduction, LinkEnd, LinkStatus } from '@parley/transport';
 
 export interface LinkHandlers {
   established(): void;
@@ -10,6 +10,8 @@ export interface LinkHandlers {
 export interface PeerLink {
   /** Smoothed, milliseconds. */
   readonly rttMs: number | undefined;
+  /** Of its keys; undefined where nothing is encrypted end to end. */
+  readonly keys: LinkStatus['keys'] | undefined;
   /** Throws a TransportError when the link takes nothing more. */
   send(bytes: Uint8Array): void;
   /** Sends what is queued, then says goodbye; settles when the link is gone, within a bounded time. */

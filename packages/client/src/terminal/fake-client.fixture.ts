@@ -76,13 +76,13 @@ export class FakeClient implements ParleyClient {
 
   async open(peer: string, options?: CallOptions) {
     await this.#called('open', [peer], options);
-    this.state = { ...this.state, conversation: { kind: 'user', name: peer, path: this.path, rttMs: null } };
+    this.state = { ...this.state, conversation: { kind: 'user', name: peer, path: this.path, rttMs: null, keys: null } };
     return { peer, path: this.path };
   }
 
   async enter(room: string, options?: CallOptions) {
     await this.#called('enter', [room], options);
-    this.state = { ...this.state, conversation: { kind: 'room', name: room, path: this.path, rttMs: 1.5 } };
+    this.state = { ...this.state, conversation: { kind: 'room', name: room, path: this.path, rttMs: 1.5, keys: null } };
     return { room, owner: 'alice', members: this.members, path: this.path };
   }
 

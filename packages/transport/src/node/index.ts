@@ -2,4 +2,5 @@
 export { bestCrypto } from './best-crypto.js';
 export { generateKeyPair, nodeCrypto, publicKeyOf } from './node-crypto.js';
 export { sodiumCrypto } from './sodium-crypto.js';
-export { UdpTransport, type LinkHandle, type LinkHandlers, type UdpTransportOptions } from './udp-transport.js';
+export { type LinkStream, type LinkHandle, type LinkHandlers, type StreamHandlers } from './link-handle.js';
+export { UdpTransport, type UdpTransportOptions } from './udp-transport.js';

@@ -23,6 +23,11 @@ export class UdpSocket {
   readonly #family: Family;
   /** Bound to `::`, which also takes IPv4 in its mapped form. */
   readonly #dualStack: boolean;
+  /** Most datagrams come from where the one before came from, and go to where the one before went. */
+  #lastSource: Address = { address: '', port: 0 };
+  #lastSourceText = '';
+  #lastTarget: Address | undefined;
+  #lastDestination: string | undefined;
   #closed = false;
 
   private constructor(socket: Socket, family: Family, dualStack: boolean, options: UdpSocketOptions) {
@@ -31,7 +36,7 @@ export class UdpSocket {
     this.#dualStack = dualStack;
     socket.on('error', options.onError);
     socket.on('message', (bytes, { address, port }) => {
-      options.onDatagram(bytes, { address: unmapped(address), port });
+      options.onDatagram(bytes, this.#source(address, port));
     });
   }
 
@@ -69,11 +74,18 @@ export class UdpSocket {
   /**
    * Sends and forgets: what the system refuses (no route, a full buffer, a firewall) is lost, as it might be on the way.
    * So is what goes to an IP version that this socket does not speak.
+   * @returns whether the bytes may be overwritten now; if not, the system could not take them yet
    */
-  send(bytes: Uint8Array, to: Address): void {
-    const address = this.#destination(to.address);
-    if (this.#closed || address === undefined || to.port < 1 || to.port > 65_535) return;
-    this.#socket.send(bytes, 0, bytes.length, to.port, address, ignoreLoss);
+  send(bytes: Uint8Array, to: Address): boolean {
+    if (to !== this.#lastTarget) {
+      this.#lastTarget = to;
+      this.#lastDestination = to.port < 1 || to.port > 65_535 ? undefined : this.#destination(to.address);
+    }
+    const address = this.#lastDestination;
+    if (this.#closed || address === undefined) return true;
+    // Without a callback errors are not told, which is what is wanted here, and a datagram costs less.
+    this.#socket.send(bytes, to.port, address);
+    return this.#socket.getSendQueueCount() === 0;
   }
 
   async close(): Promise<void> {
@@ -82,6 +94,14 @@ export class UdpSocket {
     await new Promise<void>((resolve) => {
       this.#socket.close(resolve);
     });
+  }
+
+  #source(address: string, port: number): Address {
+    const last = this.#lastSource;
+    if (this.#lastSourceText === address && last.port === port) return last;
+    this.#lastSourceText = address;
+    this.#lastSource = { address: unmapped(address), port };
+    return this.#lastSource;
   }
 
   #destination(address: string): string | undefined {
@@ -118,10 +138,6 @@ async function bound(family: Family, address: string, port: number, dualStack: b
     // Only slower: a burst may lose datagrams, which are sent again.
   }
   return socket;
-}
-
-function ignoreLoss(): void {
-  // See `send`.
 }
 
 function isFamilyMissing(error: unknown): boolean {

@@ -4,7 +4,8 @@ import { once } from 'node:events';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import type { LinkEnd } from '../link-event.js';
 import { generateKeyPair, publicKeyOf } from './node-crypto.js';
-import { UdpTransport, type LinkHandle, type UdpTransportOptions } from './udp-transport.js';
+import type { LinkHandle } from './link-handle.js';
+import { UdpTransport, type UdpTransportOptions } from './udp-transport.js';
 
 const open: UdpTransport[] = [];
 

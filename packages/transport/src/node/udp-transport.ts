@@ -2,14 +2,15 @@
 import { randomBytes } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import type { Address } from '../address.js';
-import type { KeyPair } from '../crypto-provider.js';
+import type { CryptoProvider, KeyPair } from '../crypto-provider.js';
 import { Endpoint } from '../endpoint.js';
 import { TransportError } from '../errors.js';
 import type { Introduction } from '../session/introduction.js';
 import type { TransportConfig } from '../limits.js';
 import type { Link } from '../link.js';
-import type { LinkEnd, LinkState } from '../link-event.js';
-import { nodeCrypto } from './node-crypto.js';
+import { bestCrypto } from './best-crypto.js';
+import { largestDatagramTo } from './interface-mtu.js';
+import { LinkHandle, type LinkHandlers } from './link-handle.js';
 import { UdpSocket } from './udp-socket.js';
 
 export interface UdpTransportOptions {
@@ -19,57 +20,20 @@ export interface UdpTransportOptions {
   readonly port?: number | undefined;
   readonly keyPair: KeyPair;
   readonly config?: Partial<TransportConfig> | undefined;
+  /** The fastest that is installed, unless told. */
+  readonly crypto?: CryptoProvider | undefined;
   /** Datagrams of another protocol on this port, as their first byte 0 to 3 tells (STUN, RFC 7983). */
   readonly onForeignDatagram?: ((bytes: Uint8Array, from: Address) => void) | undefined;
   /** Errors of the socket, and those that a handler threw; without it they are uncaught exceptions. */
   readonly onError?: ((error: unknown) => void) | undefined;
 }
 
-export interface LinkHandlers {
-  readonly established?: (() => void) | undefined;
-  /** Whole, once, in order. */
-  readonly message?: ((bytes: Uint8Array) => void) | undefined;
-  /** Called once; nothing follows. */
-  readonly ended?: ((end: LinkEnd) => void) | undefined;
-}
-
-/** One link, as its user sees it. */
-export interface LinkHandle {
-  readonly state: LinkState;
-  /** Smoothed round trip in milliseconds; undefined before the first measurement. */
-  readonly rttMs: number | undefined;
-  /** Where the peer is; undefined before the link is established. */
-  readonly path: Address | undefined;
-  /** Bytes of messages that the peer has not acknowledged. */
-  readonly bufferedBytes: number;
-  /**
-   * Sends a message of 1 to 65,536 bytes, after those before it; also while the link is connecting. What is sent in one
-   * turn of the event loop shares datagrams. The bytes are copied.
-   * @throws TransportError MESSAGE_SIZE, SEND_BUFFER_FULL or LINK_CLOSED
-   */
-  send(bytes: Uint8Array): void;
-  /**
-   * Ends the link once what was sent is acknowledged, or `lingerMs` have passed.
-   * @param code below 0x4000, for the peer
-   * @param reason for the peer's log
-   * @returns settles when the peer knows of the end, or `drainMs` after it; never rejects
-   */
-  close(code?: number, reason?: string): Promise<void>;
-}
-
 const lastForeignFirstByte = 3;
-
-interface OpenLink {
-  readonly link: Link;
-  readonly handlers: LinkHandlers;
-  readonly gone: Promise<void>;
-  readonly settle: () => void;
-}
 
 export class UdpTransport {
   readonly #endpoint: Endpoint;
   readonly #options: UdpTransportOptions;
-  readonly #links = new Map<Link, OpenLink>();
+  readonly #links = new Map<Link, LinkHandle>();
   #socket: UdpSocket | undefined;
   #localAddress: Address | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -80,7 +44,7 @@ export class UdpTransport {
   private constructor(options: UdpTransportOptions) {
     this.#options = options;
     this.#endpoint = new Endpoint({
-      crypto: nodeCrypto,
+      crypto: options.crypto ?? bestCrypto(),
       random: randomBytes,
       keyPair: options.keyPair,
       config: options.config,
@@ -114,13 +78,10 @@ export class UdpTransport {
   open(introduction: Introduction, handlers: LinkHandlers): LinkHandle {
     if (this.#closing) throw new TransportError('SOCKET_UNUSABLE', 'the transport is closed');
     const link = this.#endpoint.open(now(), introduction);
-    let settle = (): void => undefined;
-    const gone = new Promise<void>((resolve) => {
-      settle = resolve;
-    });
-    this.#links.set(link, { link, handlers, gone, settle });
+    const handle = new LinkHandle(link, handlers, now, this.#schedulePump);
+    this.#links.set(link, handle);
     this.#schedulePump();
-    return this.#handleOf(link, gone);
+    return handle;
   }
 
   /** Sends a datagram of another protocol; like all datagrams it may be lost. */
@@ -135,10 +96,7 @@ export class UdpTransport {
   }
 
   async #closeAll(): Promise<void> {
-    const open = [...this.#links.values()];
-    for (const { link } of open) link.close(now());
-    this.#schedulePump();
-    await Promise.all(open.map(({ gone }) => gone));
+    await Promise.all([...this.#links.values()].map((handle) => handle.close()));
     // What is still to be said, such as the answer to a CLOSE, goes out before the socket closes.
     this.#pump();
     clearTimeout(this.#timer);
@@ -147,40 +105,15 @@ export class UdpTransport {
     await socket?.close();
   }
 
-  #handleOf(link: Link, gone: Promise<void>): LinkHandle {
-    const schedulePump = (): void => {
-      this.#schedulePump();
-    };
-    return {
-      get state() {
-        return link.state;
-      },
-      get rttMs() {
-        return link.rttMs;
-      },
-      get path() {
-        return link.path;
-      },
-      get bufferedBytes() {
-        return link.bufferedBytes;
-      },
-      send(bytes) {
-        link.send(bytes);
-        schedulePump();
-      },
-      close(code, reason) {
-        link.close(now(), code, reason);
-        schedulePump();
-        return gone;
-      },
-    };
-  }
-
   #onDatagram(bytes: Uint8Array, from: Address): void {
     const first = bytes[0];
     if (first === undefined) return;
     if (first <= lastForeignFirstByte) {
-      this.#guard(() => this.#options.onForeignDatagram?.(bytes, from));
+      try {
+        this.#options.onForeignDatagram?.(bytes, from);
+      } catch (error) {
+        this.#report(error);
+      }
       return;
     }
     this.#endpoint.handleDatagram(now(), from, bytes);
@@ -191,45 +124,45 @@ export class UdpTransport {
 
   #deliverEvents(): void {
     for (let next = this.#endpoint.pollEvent(); next; next = this.#endpoint.pollEvent()) {
-      const { event } = next;
-      const open = this.#links.get(next.link);
-      const handlers = open?.handlers;
-      // Then nobody waits for the peer any more; otherwise the link settles when it is gone.
-      if (event.type === 'ended' && event.end.kind === 'closed' && event.end.by === 'peer') open?.settle();
-      this.#guard(() => {
-        switch (event.type) {
-          case 'established':
-            handlers?.established?.();
-            return;
-          case 'message':
-            handlers?.message?.(event.bytes);
-            return;
-          case 'ended':
-            // Only a CLOSE of ours waits for an answer; all else is over, though the link may still answer the peer.
-            if (event.end.kind !== 'closed' || event.end.by !== 'us') this.#links.get(next.link)?.settle();
-            handlers?.ended?.(event.end);
-            return;
-        }
-      });
+      const { link, event } = next;
+      const handle = this.#links.get(link);
+      if (!handle) continue;
+      if (event.type === 'established' || event.type === 'moved') void this.#learnMtu(link);
+      // Only a CLOSE of ours waits for an answer; all else is over, though the link may still answer the peer.
+      if (event.type === 'ended' && (event.end.kind !== 'closed' || event.end.by !== 'us')) handle.settle();
+      try {
+        handle.deliver(event);
+      } catch (error) {
+        this.#report(error);
+      }
     }
   }
 
+  async #learnMtu(link: Link): Promise<void> {
+    if (!link.path) return;
+    link.setMaxDatagramBytes(await largestDatagramTo(link.path));
+    this.#schedulePump();
+  }
+
   /** Once for all that happens in this turn of the event loop, so that messages and acknowledgements share datagrams. */
-  #schedulePump(): void {
+  readonly #schedulePump = (): void => {
     if (this.#pumpScheduled) return;
     this.#pumpScheduled = true;
-    setImmediate(() => {
-      this.#pumpScheduled = false;
-      this.#pump();
-    });
-  }
+    setImmediate(this.#pumpNow);
+  };
+
+  readonly #pumpNow = (): void => {
+    this.#pumpScheduled = false;
+    this.#pump();
+  };
 
   #pump(): void {
     if (!this.#socket) return;
     const time = now();
     this.#endpoint.handleTimeout(time);
     for (let next = this.#endpoint.pollTransmit(time); next; next = this.#endpoint.pollTransmit(time)) {
-      this.#socket.send(next.bytes, next.to);
+      // What the system has not taken yet must not be overwritten.
+      if (!this.#socket.send(next.bytes, next.to)) this.#endpoint.replaceBuffer();
     }
     this.#deliverEvents();
     this.#forgetGoneLinks();
@@ -238,10 +171,10 @@ export class UdpTransport {
 
   #forgetGoneLinks(): void {
     if (this.#endpoint.linkCount === this.#links.size) return;
-    for (const open of this.#links.values()) {
-      if (!open.link.isGone) continue;
-      this.#links.delete(open.link);
-      open.settle();
+    for (const [link, handle] of this.#links) {
+      if (!link.isGone) continue;
+      this.#links.delete(link);
+      handle.settle();
     }
   }
 
@@ -260,14 +193,6 @@ export class UdpTransport {
       },
       Math.max(0, Math.ceil(deadline - now())),
     );
-  }
-
-  #guard(call: () => void): void {
-    try {
-      call();
-    } catch (error) {
-      this.#report(error);
-    }
   }
 
   #report(error: unknown): void {

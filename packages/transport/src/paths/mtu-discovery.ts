@@ -172,7 +172,7 @@ export class MtuDiscovery {
 
   /** What every path on the Internet carries, if the interface does. */
   get #baseBytes(): number {
-    return Math.min(transportLimits.datagramBytes, this.#maximum);
+    return Math.min(transportLimits.baseDatagramBytes, this.#maximum);
   }
 
   /** What to fall back to from the present size. */

@@ -95,6 +95,11 @@ export class PathValidator {
     return this.#candidate === undefined || this.#sentBytes + bytes <= amplificationFactor * this.#receivedBytes;
   }
 
+  /** How many bytes may leave for `address` now. */
+  get budgetBytes(): number {
+    return this.#candidate ? amplificationFactor * this.#receivedBytes - this.#sentBytes : Infinity;
+  }
+
   /** A datagram left for `address`. */
   onSent(bytes: number): void {
     if (this.#candidate) this.#sentBytes += bytes;

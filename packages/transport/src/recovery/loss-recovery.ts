@@ -84,6 +84,11 @@ export class LossRecovery {
     this.#reordering = new ReorderingWindow(rtt);
   }
 
+  /** Probe timeouts since the last acknowledgement. */
+  get probeCount(): number {
+    return this.#probeCount;
+  }
+
   /** Of whole datagrams, MTU probes with them. */
   get bytesInFlight(): number {
     return this.#inFlight.bytes;

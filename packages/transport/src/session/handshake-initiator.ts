@@ -1,14 +1,17 @@
-import type { CryptoProvider, KeyAgreement, RandomSource } from '../crypto-provider.js';
-import { keyBytes } from '../crypto-provider.js';
-import type { Introduction } from './introduction.js';
+import { keyBytes, type CryptoProvider, type KeyAgreement, type RandomSource } from '../crypto-provider.js';
 import { Handshake, patternIKpsk2 } from '../noise/handshake.js';
-import { PacketProtection } from './packet-protection.js';
 import { encodeInitiationPayload, initiationHeader, Mac1, prologue, type ResponsePacket } from '../wire/packets.js';
+import { Session } from './session.js';
 
 export interface InitiationOptions {
   readonly crypto: CryptoProvider;
   readonly random: RandomSource;
   readonly identity: KeyAgreement;
+  readonly peerKey: Uint8Array;
+  readonly introductionId: Uint8Array;
+  readonly psk: Uint8Array;
+  readonly epoch: number;
+  /** Names the session in the packets that the peer sends. */
   readonly index: number;
   /** Milliseconds since 1970. */
   readonly timestamp: number;
@@ -16,12 +19,16 @@ export interface InitiationOptions {
 
 /** The initiator's side of a handshake: one packet, sent as often as it takes, until its response comes. */
 export class InitiatorHandshake {
-  /** The initiation, the same bytes for every candidate and every repetition. */
+  /** The initiation, the same bytes for every candidate and every repetition, with a zero mac2. */
   readonly packet: Uint8Array;
+  readonly index: number;
+  readonly epoch: number;
   readonly #crypto: CryptoProvider;
   readonly #handshake: Handshake;
 
-  constructor(introduction: Introduction, options: InitiationOptions) {
+  constructor(options: InitiationOptions) {
+    this.index = options.index;
+    this.epoch = options.epoch;
     this.#crypto = options.crypto;
     this.#handshake = new Handshake({
       crypto: options.crypto,
@@ -31,19 +38,27 @@ export class InitiatorHandshake {
       prologue,
       ephemeral: options.crypto.keyAgreement(options.random(keyBytes)),
       static: options.identity,
-      remoteStatic: introduction.peerKey,
-      psk: introduction.psk,
+      remoteStatic: options.peerKey,
+      psk: options.psk,
     });
     const header = initiationHeader(options.index);
-    const payload = encodeInitiationPayload({ introductionId: introduction.id, timestamp: options.timestamp });
-    const noise = this.#handshake.writeMessage(payload, header);
-    this.packet = new Mac1(options.crypto, introduction.peerKey).seal(header, noise);
+    const { introductionId, timestamp, epoch } = options;
+    const noise = this.#handshake.writeMessage(encodeInitiationPayload({ introductionId, timestamp, epoch }), header);
+    this.packet = new Mac1(options.crypto, options.peerKey).seal(header, noise);
   }
 
-  /** The session's packet protection; or undefined for a response that is not authentic, which changes nothing. */
-  finish(response: ResponsePacket): PacketProtection | undefined {
+  /** The session; or undefined for a response that is not authentic, which changes nothing. */
+  finish(now: number, response: ResponsePacket): Session | undefined {
     const payload = this.#handshake.readMessage(response.noise, response.header);
     if (payload?.length !== 0) return undefined;
-    return new PacketProtection(this.#crypto, this.#handshake.split(), 'initiator', response.senderIndex);
+    return new Session({
+      crypto: this.#crypto,
+      handshake: this.#handshake,
+      startedBy: 'us',
+      epoch: this.epoch,
+      localIndex: this.index,
+      remoteIndex: response.senderIndex,
+      now,
+    });
   }
 }

@@ -1,8 +1,5 @@
-import type { CryptoProvider, KeyAgreement, RandomSource } from '../crypto-provider.js';
-import { keyBytes } from '../crypto-provider.js';
-import type { Introduction } from './introduction.js';
+import { keyBytes, type CryptoProvider, type KeyAgreement, type RandomSource } from '../crypto-provider.js';
 import { Handshake, patternIKpsk2 } from '../noise/handshake.js';
-import { PacketProtection } from './packet-protection.js';
 import {
   decodeInitiationPayload,
   Mac1,
@@ -11,6 +8,7 @@ import {
   type InitiationPacket,
   type InitiationPayload,
 } from '../wire/packets.js';
+import { Session } from './session.js';
 
 /** An initiation that decrypted: who sent it is proven, but not yet that it is fresh, nor that it is expected. */
 export interface ReceivedInitiation {
@@ -43,19 +41,30 @@ export function receiveInitiation(packet: InitiationPacket, options: ResponderOp
   return payload && initiatorKey ? { handshake, packet, initiatorKey, payload } : undefined;
 }
 
-/** The response to an initiation, and the packet protection of the session that it begins. */
+export interface ResponseOptions {
+  readonly crypto: CryptoProvider;
+  readonly psk: Uint8Array;
+  /** Names the session in the packets that the peer sends. */
+  readonly index: number;
+  readonly now: number;
+}
+
+/** The response to an initiation, and the session that it begins. */
 export function respond(
-  initiation: ReceivedInitiation,
-  introduction: Introduction,
-  index: number,
-  crypto: CryptoProvider,
-): { readonly packet: Uint8Array; readonly protection: PacketProtection } {
-  const { handshake, packet, initiatorKey } = initiation;
-  handshake.providePsk(introduction.psk);
+  { handshake, packet, initiatorKey, payload }: ReceivedInitiation,
+  { crypto, psk, index, now }: ResponseOptions,
+): { readonly packet: Uint8Array; readonly session: Session } {
+  handshake.providePsk(psk);
   const header = responseHeader(index, packet.senderIndex);
   const noise = handshake.writeMessage(new Uint8Array(0), header);
-  return {
-    packet: new Mac1(crypto, initiatorKey).seal(header, noise),
-    protection: new PacketProtection(crypto, handshake.split(), 'responder', packet.senderIndex),
-  };
+  const session = new Session({
+    crypto,
+    handshake,
+    startedBy: 'peer',
+    epoch: payload.epoch,
+    localIndex: index,
+    remoteIndex: packet.senderIndex,
+    now,
+  });
+  return { packet: new Mac1(crypto, initiatorKey).seal(header, noise), session };
 }

@@ -3,7 +3,7 @@
  * from a quantum computer to come. The initiator of the introduction sends its public key (1,184 bytes), the responder
  * answers with a ciphertext (1,088 bytes), each in CRYPTO frames from offset 0 of its direction.
  *
- *     secret = HMAC-BLAKE2s(HMAC-BLAKE2s(BLAKE2s-256(public key · ciphertext), shared secret), "parley ml-kem-768")
+ *     secret = HMAC-BLAKE2s(shared secret, BLAKE2s-256(public key · ciphertext))
  *
  * Both sides must do it before content flows: when it is stripped they never get there, and when it is changed on the
  * way their secrets differ, and so all keys that are made from them.
@@ -20,8 +20,6 @@ const publicKeyBytes = 1_184;
 const ciphertextBytes = 1_088;
 /** Less than this is not worth a frame, unless it is all there is. */
 const smallestPieceBytes = 64;
-
-const secretLabel = new TextEncoder().encode('parley ml-kem-768');
 
 export interface PostQuantumOptions {
   readonly role: Role;
@@ -115,9 +113,7 @@ export class PostQuantumExchange {
 
   #mix(publicKey: Uint8Array, ciphertext: Uint8Array, sharedSecret: Uint8Array): void {
     const { blake2s } = this.#options.crypto;
-    const extracted = blake2s.hmac(blake2s.hash(publicKey, ciphertext), sharedSecret);
-    this.#secret = blake2s.hmac(extracted, secretLabel);
-    extracted.fill(0);
+    this.#secret = blake2s.hmac(sharedSecret, blake2s.hash(publicKey, ciphertext));
     sharedSecret.fill(0);
   }
 }

@@ -48,7 +48,8 @@ export class BufferPool {
   }
 }
 
-function capacityFor(neededBytes: number): number {
+/** The size of the array that `take` gives. */
+export function capacityFor(neededBytes: number): number {
   let capacity = smallestCapacity;
   while (capacity < neededBytes) capacity *= 2;
   return capacity;

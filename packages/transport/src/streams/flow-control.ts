@@ -4,7 +4,7 @@
  * order and was taken, and a peer that earned nothing holds little.
  */
 import { closeCodes, Violation } from '../errors.js';
-import { BufferPool } from './buffer-pool.js';
+import { BufferPool, capacityFor } from './buffer-pool.js';
 import { streamLimits } from './stream-limits.js';
 
 /** What the links of one endpoint share: the bytes by which their windows may grow, and spare buffers. */
@@ -63,6 +63,17 @@ export class ReceiveMemory {
     const granted = this.#pool.take(Math.min(wantedBytes, left));
     this.#takenBytes += granted;
     return granted;
+  }
+
+  /**
+   * An array for a buffer that has to grow: twice as large as the last while there is plenty; else with some of what is
+   * left, so that neither this one nor another soon has to grow again.
+   * @param hadBytes the capacity of the one that it replaces
+   */
+  arrayFor(neededBytes: number, hadBytes: number): Uint8Array {
+    const freeBytes = this.limitBytes - this.heldBytes + hadBytes;
+    if (capacityFor(neededBytes) <= freeBytes) return this.buffers.take(neededBytes);
+    return new Uint8Array(neededBytes + Math.max(0, Math.floor((freeBytes - neededBytes) / 4)));
   }
 
   /** The link has ended. */

@@ -195,6 +195,8 @@ export class IncomingStream {
     const start = Math.max(offset, this.#contiguousEnd);
     if (start >= end) return;
     const capacity = this.#buffer.capacityBytes;
+    const needed = end - this.#buffer.start;
+    if (needed > capacity) this.#buffer.moveTo(this.#memory.arrayFor(needed, capacity));
     this.#buffer.write(start, start === offset ? data : data.subarray(start - offset));
     this.#memory.heldBytes += this.#buffer.capacityBytes - capacity;
     if (start === this.#contiguousEnd && this.gaps === 0) this.#contiguousEnd = end;

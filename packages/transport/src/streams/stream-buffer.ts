@@ -93,10 +93,19 @@ export class StreamBuffer {
     this.#start = offset;
   }
 
+  /** Goes on in this array, which nobody else uses. */
+  moveTo(array: Uint8Array): void {
+    const held = this.#end - this.#start;
+    if (held > 0) this.#copyTo(array.subarray(0, held), this.#front);
+    if (this.#bytes.length > 0) this.#pool.give(this.#bytes);
+    this.#bytes = array;
+    this.#front = 0;
+  }
+
   /** Moves the bytes into an array that is just large enough. */
   tighten(): void {
     const held = this.#end - this.#start;
-    if (this.#bytes.length > held) this.#moveTo(new Uint8Array(held));
+    if (this.#bytes.length > held) this.moveTo(new Uint8Array(held));
   }
 
   #check(offset: number, length: number): void {
@@ -119,14 +128,6 @@ export class StreamBuffer {
   }
 
   #grow(neededBytes: number): void {
-    this.#moveTo(this.#pool.take(neededBytes));
-  }
-
-  #moveTo(array: Uint8Array): void {
-    const held = this.#end - this.#start;
-    if (held > 0) this.#copyTo(array.subarray(0, held), this.#front);
-    if (this.#bytes.length > 0) this.#pool.give(this.#bytes);
-    this.#bytes = array;
-    this.#front = 0;
+    this.moveTo(this.#pool.take(neededBytes));
   }
 }

@@ -46,7 +46,7 @@ export interface Bounds {
 
 /** A stream takes up to twice its window, as its buffer grows by doubling. */
 const defaultBounds: Bounds = {
-  receiveBytes: 2 * transportLimits.receiveWindowBytes,
+  receiveBytes: 1024 * 1024,
   sendBytes: defaultTransportConfig.sendBufferBytes,
 };
 

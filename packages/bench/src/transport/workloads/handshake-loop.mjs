@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { randomBytes } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import { Endpoint } from '@parley/transport';
-import * as driver from '@parley/transport/node';
+import { bestCrypto, generateKeyPair } from '@parley/transport/node';
 import { requirePeer } from '../peers/index.mjs';
 import { RecordedCrypto } from './recorded-crypto.mjs';
 
@@ -28,7 +28,7 @@ export function handshakeLoop(peer) {
 
 /** In turn a handshake, and the same calls of the cryptography alone: the machine is as busy for both. */
 function parleyTurn(counters) {
-  const crypto = driver.bestCrypto?.() ?? driver.nodeCrypto;
+  const crypto = bestCrypto();
   const recorded = new RecordedCrypto(crypto);
   const rehearsal = new EndpointPair(recorded.provider);
   const calls = recorded.during(() => rehearsal.handshake());
@@ -63,7 +63,7 @@ function secretStreamTurn(counters) {
 }
 
 class EndpointPair {
-  #keyPairs = [driver.generateKeyPair(), driver.generateKeyPair()];
+  #keyPairs = [generateKeyPair(), generateKeyPair()];
   #endpoints;
   #links = [];
   #now = Date.now();

@@ -1,6 +1,6 @@
 import { ParleyError } from '@parley/protocol';
 import { printable } from '@parley/text';
-import type { ConversationStatus, Path, Status } from '../../engine/api.js';
+import type { ConversationKeys, ConversationStatus, Path, Status } from '../../engine/api.js';
 import { noArguments, roomArgument, userArgument } from '../arguments.js';
 import { declare } from '../command.js';
 import { pathWords } from '../path-words.js';
@@ -97,6 +97,9 @@ export const status = declare({
             path: conversation.path,
             rttMs: conversation.rttMs === null ? null : Number(conversation.rttMs.toFixed(3)),
           },
+    keys: conversation?.keys
+      ? { ...conversation.keys, ageMs: conversation.keys.ageMs === null ? null : Math.round(conversation.keys.ageMs) }
+      : null,
   }),
   lines: statusLines,
 });
@@ -116,7 +119,7 @@ function statusLines({ server, lostServer, user, conversation, ownKey, peerKey }
 }
 
 function conversationLines(
-  { kind, name, path, rttMs }: ConversationStatus,
+  { kind, name, path, rttMs, keys }: ConversationStatus,
   key: string | null,
   style: Style,
 ): string[] {
@@ -125,14 +128,22 @@ function conversationLines(
   switch (kind) {
     case 'user': {
       const keyLines = key === null ? [] : [`key of ${printable(name)}: ${key}`];
-      return [`connected to "${style.name(name)}", ${way}`, ...keyLines];
+      return [`connected to "${style.name(name)}", ${way}`, ...sealLines(keys), ...keyLines];
     }
     case 'room': {
       // In an empty room there is no way to anybody.
       const room = `in room "${style.room(name).slice(1)}"`;
-      return [rttMs === null && path === 'direct' ? room : `${room}, ${way}`];
+      return [rttMs === null && path === 'direct' ? room : `${room}, ${way}`, ...sealLines(keys)];
     }
   }
+}
+
+function sealLines(keys: ConversationKeys | null): string[] {
+  if (keys === null) return [];
+  const { here, there } = keys.postQuantum;
+  const shown = (isDone: boolean): string => (isDone ? 'ready' : 'not yet');
+  const age = keys.ageMs === null ? 'being renewed' : `${String(Math.floor(keys.ageMs / 1_000))} s old`;
+  return [`encrypted end to end, keys ${age}; post-quantum secret: ${shown(here)} here, ${shown(there)} there`];
 }
 
 /** Two digits that count, as nobody feels more. */

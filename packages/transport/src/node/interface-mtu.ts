@@ -1,0 +1,60 @@
+/** How large a datagram the interface towards a peer carries: larger ones are cut up by the system, without a word. */
+import { createSocket } from 'node:dgram';
+import { readFile } from 'node:fs/promises';
+import { isIPv6 } from 'node:net';
+import { networkInterfaces } from 'node:os';
+import type { Address } from '../address.js';
+
+/** Headers of IP and UDP. */
+const ipv4HeaderBytes = 28;
+const ipv6HeaderBytes = 48;
+/** Assumed where the system does not tell: what Ethernet carries. */
+const usualMtuBytes = 1_500;
+/** UDP itself takes no more; the tens are left alone. */
+const largestDatagramBytes = 65_000;
+
+/** The largest datagram for a peer, in bytes of UDP payload. Never rejects. */
+export async function largestDatagramTo(peer: Address): Promise<number> {
+  const headerBytes = isIPv6(peer.address) ? ipv6HeaderBytes : ipv4HeaderBytes;
+  const name = await interfaceTowards(peer);
+  const mtuBytes = (name === undefined ? undefined : await mtuOf(name)) ?? usualMtuBytes;
+  return Math.min(mtuBytes - headerBytes, largestDatagramBytes);
+}
+
+/** By the address that a socket gets when it is connected; no packet is sent for that. */
+async function interfaceTowards(peer: Address): Promise<string | undefined> {
+  const local = await localAddressTowards(peer);
+  const interfaces = Object.entries(networkInterfaces());
+  // What goes to an address of this machine goes over its loopback interface.
+  const isOwn = interfaces.some(([, addresses]) => addresses?.some(({ address }) => address === peer.address));
+  for (const [name, addresses] of interfaces) {
+    for (const { address, internal } of addresses ?? []) if (isOwn ? internal : address === local) return name;
+  }
+  return undefined;
+}
+
+async function localAddressTowards(peer: Address): Promise<string | undefined> {
+  const socket = createSocket(isIPv6(peer.address) ? 'udp6' : 'udp4');
+  try {
+    return await new Promise<string | undefined>((resolve) => {
+      socket.once('error', () => {
+        resolve(undefined);
+      });
+      socket.connect(peer.port, peer.address, () => {
+        resolve(socket.address().address);
+      });
+    });
+  } finally {
+    socket.close();
+  }
+}
+
+/** Linux tells; other systems have no file for it. */
+async function mtuOf(name: string): Promise<number | undefined> {
+  try {
+    const mtuBytes = Number(await readFile(`/sys/class/net/${name}/mtu`, 'utf8'));
+    return Number.isInteger(mtuBytes) && mtuBytes > 0 ? mtuBytes : undefined;
+  } catch {
+    return undefined;
+  }
+}

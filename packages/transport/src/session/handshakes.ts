@@ -1,0 +1,161 @@
+/** The handshakes of one link: the first, those that renew its keys, and those that wake it after long silence. */
+import type { CryptoProvider, KeyAgreement, RandomSource } from '../crypto-provider.js';
+import type { ResponsePacket } from '../wire/packets.js';
+import { CookieHolder } from './cookies.js';
+import { InitiatorHandshake } from './handshake-initiator.js';
+import { respond, type ReceivedInitiation } from './handshake-responder.js';
+import { retryDelayMs } from './handshake-schedule.js';
+import type { Introduction } from './introduction.js';
+import { keyLimits } from './key-limits.js';
+import { KeyRing } from './key-ring.js';
+import type { Session } from './session.js';
+
+export interface HandshakesOptions {
+  readonly crypto: CryptoProvider;
+  readonly random: RandomSource;
+  readonly identity: KeyAgreement;
+  readonly introduction: Introduction;
+  /** Names a session of this link in the packets that the peer sends; random, unique on this endpoint. */
+  readonly takeIndex: () => number;
+  readonly releaseIndex: (index: number) => void;
+  /** Milliseconds since 1970, greater than ever before on this endpoint. */
+  readonly nextTimestamp: (now: number) => number;
+}
+
+/** An initiation of ours that waits for its response. */
+interface Outstanding {
+  readonly handshake: InitiatorHandshake;
+  readonly cookies: CookieHolder;
+  readonly startedAt: number;
+  attempts: number;
+}
+
+export class Handshakes {
+  readonly keys: KeyRing;
+  readonly #options: HandshakesOptions;
+  #outstanding: Outstanding | undefined;
+  /** Of the newest initiation that was accepted from the peer. */
+  #peerTimestamp = -1;
+  #response: Uint8Array | undefined;
+
+  constructor(options: HandshakesOptions) {
+    this.#options = options;
+    this.keys = new KeyRing(options.introduction.psk, options.releaseIndex);
+  }
+
+  /** The initiation that waits for its response, with a mac2 if the peer has asked for it. */
+  initiation(now: number): Uint8Array | undefined {
+    if (!this.#outstanding) return undefined;
+    const packet = this.#outstanding.handshake.packet.slice();
+    this.#outstanding.cookies.stamp(now, packet);
+    return packet;
+  }
+
+  /** The response to the newest initiation that was accepted; the same bytes for each repetition of that one. */
+  get response(): Uint8Array | undefined {
+    return this.#response;
+  }
+
+  /** Whether the keys are old enough that a packet, which is about to leave or has come, begins a handshake. */
+  isDue(now: number): boolean {
+    if (this.#outstanding) return false;
+    const { current } = this.keys;
+    // Expired; the very first handshake is begun by the link.
+    if (!current) return this.keys.epoch >= 0;
+    if (!current.isFinal) return false;
+    if (current.sealedPackets >= keyLimits.rekeyAfterPackets) return true;
+    const afterMs = current.startedBy === 'us' ? keyLimits.rekeyAfterMs : keyLimits.rekeyByPeerAfterMs;
+    return now >= current.createdAt + afterMs;
+  }
+
+  /** Makes the initiation for the session after the one in use, if that one left a key for it. */
+  begin(now: number): void {
+    const { crypto, random, identity, introduction, takeIndex, nextTimestamp } = this.#options;
+    const epoch = this.keys.epoch + 1;
+    const psk = this.keys.pskFor(epoch);
+    if (!psk) return;
+    const handshake = new InitiatorHandshake({
+      crypto,
+      random,
+      identity,
+      peerKey: introduction.peerKey,
+      introductionId: introduction.id,
+      psk,
+      epoch,
+      index: takeIndex(),
+      timestamp: nextTimestamp(now),
+    });
+    const cookies = new CookieHolder(crypto, introduction.peerKey);
+    this.#outstanding = { handshake, cookies, startedAt: now, attempts: 0 };
+  }
+
+  /** The initiation is sent now. @returns when to send it again; undefined when it is given up */
+  onInitiationSent(now: number): number | undefined {
+    const outstanding = this.#outstanding;
+    if (!outstanding) return undefined;
+    if (now >= outstanding.startedAt + keyLimits.rekeyAttemptMs) {
+      this.abandon();
+      return undefined;
+    }
+    const attempt = outstanding.attempts++;
+    // With keys that work there is no hurry; without them somebody waits.
+    if (!this.keys.current) return now + retryDelayMs(attempt);
+    const [jitter = 0] = this.#options.random(1);
+    return now + keyLimits.rekeyTimeoutMs + (jitter / 256) * keyLimits.rekeyJitterMs;
+  }
+
+  /** Our initiation is overtaken, or given up. */
+  abandon(): void {
+    if (this.#outstanding) this.#options.releaseIndex(this.#outstanding.handshake.index);
+    this.#outstanding = undefined;
+  }
+
+  /**
+   * @param initiation of the introduced peer for this introduction; the endpoint has checked that
+   * @returns whether it begins a session, and `response` answers it
+   */
+  onInitiation(now: number, initiation: ReceivedInitiation): boolean {
+    const { crypto, introduction, takeIndex } = this.#options;
+    const { epoch, timestamp } = initiation.payload;
+    if (timestamp <= this.#peerTimestamp) return false;
+    const psk = this.keys.pskFor(epoch);
+    if (!psk) return false;
+    if (this.#outstanding?.handshake.epoch === epoch) {
+      // Both began at once: one of the two has to give way, and both know which.
+      if (introduction.role === 'initiator') return false;
+      this.abandon();
+    }
+    this.#peerTimestamp = timestamp;
+    const { packet, session } = respond(initiation, { crypto, psk, index: takeIndex(), now });
+    this.#response = packet;
+    this.keys.expect(session);
+    return true;
+  }
+
+  /** @returns the session that it begins, which is in use now; undefined for a response that is not for us */
+  onResponse(now: number, response: ResponsePacket): Session | undefined {
+    const handshake = this.#outstanding?.handshake;
+    if (handshake?.index !== response.receiverIndex) return undefined;
+    const session = handshake.finish(now, response);
+    if (!session) return undefined;
+    this.#outstanding = undefined;
+    this.keys.adopt(session);
+    return session;
+  }
+
+  /** Under load the peer wants to see that we receive what is sent to our address: the next repetition shows it. */
+  onCookieReply(now: number, reply: Uint8Array): void {
+    this.#outstanding?.cookies.onReply(now, reply);
+  }
+
+  /** A session that the peer began has shown its keys: what we began for the same time is of no use any more. */
+  onConfirmed(session: Session): void {
+    if (this.#outstanding && this.#outstanding.handshake.epoch <= session.epoch) this.abandon();
+  }
+
+  erase(): void {
+    this.abandon();
+    this.keys.eraseAll();
+    this.#response = undefined;
+  }
+}
