@@ -3,7 +3,7 @@ import { describe, it } from '@jest/globals';
 import { runScenario } from './testing/run-scenario.js';
 import { scenarios } from './testing/scenarios.js';
 
-const seeds = 10;
+const seeds = 5;
 // Ten megabytes take half a second of one idle core, and the machine may have others to serve.
 const timeLimitMs = 300_000;
 
