@@ -39,6 +39,23 @@ describe('RangeSet', () => {
     ]).toEqual([false, true, true, true, false]);
   });
 
+  it('knows what is in it, whole or in part', () => {
+    const set = new RangeSet();
+    set.add(10, 20);
+    set.add(30, 40);
+    const asked: [number, number][] = [
+      [10, 20],
+      [9, 11],
+      [19, 21],
+      [20, 30],
+      [15, 35],
+      [39, 40],
+      [40, 41],
+    ];
+    expect(asked.map(([start, end]) => set.has(start, end))).toEqual([true, false, false, false, false, true, false]);
+    expect(asked.map(([start, end]) => set.overlaps(start, end))).toEqual([true, true, true, false, true, true, false]);
+  });
+
   it('forgets the lowest ranges first', () => {
     const set = new RangeSet();
     for (const start of [0, 10, 20]) set.add(start, start + 1);

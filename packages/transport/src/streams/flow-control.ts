@@ -37,6 +37,7 @@ export class ReceiveMemory {
   readonly #pool: WindowPool;
   /** Of the pool. */
   #takenBytes = 0;
+  #isReleased = false;
   /** The time and the round trip as last told; a window does not grow before the first. */
   now = 0;
   roundTripMs: number | undefined;
@@ -59,6 +60,7 @@ export class ReceiveMemory {
 
   /** @returns how much of it is granted. */
   take(wantedBytes: number): number {
+    if (this.#isReleased) return 0;
     const left = streamLimits.largestLinkBytes - this.limitBytes;
     const granted = this.#pool.take(Math.min(wantedBytes, left));
     this.#takenBytes += granted;
@@ -80,6 +82,7 @@ export class ReceiveMemory {
   release(): void {
     this.#pool.give(this.#takenBytes);
     this.#takenBytes = 0;
+    this.#isReleased = true;
   }
 }
 
