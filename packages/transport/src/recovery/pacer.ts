@@ -50,6 +50,11 @@ export class Pacer {
     this.#creditBytes = Math.max(this.#creditBytes - bytes, -this.burstBytes);
   }
 
+  /** There is nothing to send: the time from here on is a pause and no delay of the driver's. */
+  onIdle(): void {
+    this.#wakeAt = Infinity;
+  }
+
   /** @param bytesPerMs above 0; Infinity: nothing waits */
   setRate(bytesPerMs: number): void {
     if (!(bytesPerMs > 0)) throw new RangeError('a pacing rate is above 0');

@@ -184,13 +184,14 @@ export class Flow {
     const lost: SentPacket[] = [];
     const acknowledged = new Set(packets);
     const kept: SentPacket[] = [];
-    for (const packet of this.#inFlight) {
-      if (packet.number > newest.number) kept.push(packet);
-      else if (acknowledged.has(packet)) continue;
-      else if (packet.number <= newest.number - packetThreshold) lost.push(packet);
+    let seen = 0;
+    for (; (this.#inFlight[seen]?.number ?? Infinity) <= newest.number; seen += 1) {
+      const packet = this.#inFlight[seen];
+      if (packet === undefined || acknowledged.has(packet)) continue;
+      if (packet.number <= newest.number - packetThreshold) lost.push(packet);
       else kept.push(packet);
     }
-    this.#inFlight = kept;
+    this.#inFlight.splice(0, seen, ...kept);
     const lostBytes = sum(lost);
     this.bytesInFlight -= bytes + lostBytes;
     this.#onLost(now, lost, lostBytes, false);
@@ -230,6 +231,7 @@ export class Flow {
       if (this.bytesInFlight + datagramBytes > this.controller.windowBytes) return;
       if (this.sentBytes + datagramBytes > wantedBytes) {
         this.#rate.onAppLimited(this.bytesInFlight);
+        this.#pacer.onIdle();
         return;
       }
       if (this.#pacer.nextSendAt(now) > now) return;
