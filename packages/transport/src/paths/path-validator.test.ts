@@ -25,7 +25,7 @@ describe('PathValidator', () => {
     expect(path.onDatagram(0, { ...home }, 100, true, ptoMs)).toBe('none');
     expect([path.address, path.isProven, path.hasChallenge, path.deadline]).toEqual([home, true, false, undefined]);
     expect(path.takeChallenge()).toBeUndefined();
-    expect(path.maySend(1_000_000)).toBe(true);
+    expect([path.maySend(1_000_000), path.budgetBytes]).toEqual([true, Infinity]);
   });
 
   it('follows the newest packet, and proves the address by a response', () => {
@@ -71,6 +71,7 @@ describe('PathValidator', () => {
     path.onDatagram(0, away, 100, true, ptoMs);
     expect(path.maySend(300)).toBe(true);
     path.onSent(250);
+    expect(path.budgetBytes).toBe(50);
     expect(path.maySend(50)).toBe(true);
     expect(path.maySend(51)).toBe(false);
     path.onDatagram(5, away, 10, false, ptoMs);
