@@ -5,12 +5,12 @@
 import type { RateSample } from './delivery-rate.js';
 
 /** BBR.Beta: no bound falls faster than this a round trip. */
-export const beta = 0.7;
+const beta = 0.7;
 /** BBR.Headroom: left free for others while cruising. */
 const headroom = 0.15;
 
 export class BbrBounds {
-  inflightLongtermBytes = Infinity;
+  #inflightLongtermBytes = Infinity;
   #inflightShorttermBytes = Infinity;
   #bytesPerMsShortterm = Infinity;
 
@@ -26,6 +26,10 @@ export class BbrBounds {
   #undoShorttermBytes = Infinity;
   #undoBytesPerMs = Infinity;
 
+  get inflightLongtermBytes(): number {
+    return this.#inflightLongtermBytes;
+  }
+
   get inflightShorttermBytes(): number {
     return this.#inflightShorttermBytes;
   }
@@ -34,17 +38,13 @@ export class BbrBounds {
     return this.#bytesPerMsShortterm;
   }
 
-  get latestDeliveredBytes(): number {
-    return this.#latestDeliveredBytes;
-  }
-
   get hasLossInRound(): boolean {
     return this.#hasLossInRound;
   }
 
   /** The long-term bound, less what is left free. */
   withHeadroomBytes(datagramBytes: number): number {
-    const bytes = this.inflightLongtermBytes;
+    const bytes = this.#inflightLongtermBytes;
     return bytes === Infinity ? Infinity : bytes - Math.max(datagramBytes, headroom * bytes);
   }
 
@@ -70,10 +70,33 @@ export class BbrBounds {
     if (this.#hasLossInRound) return false;
     this.#hasLossInRound = true;
     this.#roundEndBytes = deliveredBytes;
-    this.#undoLongtermBytes = this.inflightLongtermBytes;
+    this.#undoLongtermBytes = this.#inflightLongtermBytes;
     this.#undoShorttermBytes = this.#inflightShorttermBytes;
     this.#undoBytesPerMs = this.#bytesPerMsShortterm;
     return true;
+  }
+
+  /** More than the bound was delivered without harm. */
+  raiseLongterm(bytes: number): void {
+    if (bytes > this.#inflightLongtermBytes) this.#inflightLongtermBytes = bytes;
+  }
+
+  /** Startup overflowed the queue: what arrived in the last round trip is safe. */
+  boundStartup(pathBytes: number): void {
+    this.#inflightLongtermBytes = Math.max(pathBytes, this.#latestDeliveredBytes);
+  }
+
+  /**
+   * A probe overflowed the queue. The draft keeps all that was in flight when that began. With a queue as long as the path
+   * this is twice the path, and a CUBIC flow that comes later gets less than a fifth of it: so give way as CUBIC does, by
+   * beta, but not below what fills the path.
+   * @param atThresholdBytes in flight when losses became too many
+   * @param pathBytes what fills the path
+   * @param targetBytes the same, or the window where that is smaller
+   */
+  giveWay(atThresholdBytes: number, pathBytes: number, targetBytes: number): void {
+    const safeBytes = Math.min(atThresholdBytes, Math.max(atThresholdBytes * beta, pathBytes));
+    this.#inflightLongtermBytes = Math.max(safeBytes, targetBytes * beta);
   }
 
   /** Once a round trip with congestion: towards what was delivered in it. */
@@ -97,7 +120,7 @@ export class BbrBounds {
 
   undo(): void {
     this.#hasLossInRound = false;
-    this.inflightLongtermBytes = Math.max(this.inflightLongtermBytes, this.#undoLongtermBytes);
+    this.#inflightLongtermBytes = Math.max(this.#inflightLongtermBytes, this.#undoLongtermBytes);
     this.#inflightShorttermBytes = Math.max(this.#inflightShorttermBytes, this.#undoShorttermBytes);
     this.#bytesPerMsShortterm = Math.max(this.#bytesPerMsShortterm, this.#undoBytesPerMs);
   }

@@ -239,17 +239,41 @@ describe('BbrBounds', () => {
   it('leaves 15 % free, and a datagram at least', () => {
     const bounds = new BbrBounds();
     expect(bounds.withHeadroomBytes(1_000)).toBe(Infinity);
-    bounds.inflightLongtermBytes = 100_000;
+    bounds.boundStartup(100_000);
     expect(bounds.withHeadroomBytes(1_000)).toBe(85_000);
-    bounds.inflightLongtermBytes = 4_000;
+    bounds.boundStartup(4_000);
     expect(bounds.withHeadroomBytes(1_000)).toBe(3_000);
+  });
+
+  it('gives way by 30 %, but leaves the path filled', () => {
+    const bounds = new BbrBounds();
+    const after = (atThreshold: number, path: number, target: number): number => {
+      bounds.giveWay(atThreshold, path, target);
+      return bounds.inflightLongtermBytes;
+    };
+    expect(after(100_000, 50_000, 50_000)).toBe(70_000);
+    expect(after(60_000, 50_000, 50_000)).toBe(50_000);
+    expect(after(40_000, 50_000, 50_000)).toBe(40_000);
+    expect(after(10_000, 50_000, 50_000)).toBe(35_000);
+    expect(after(10_000, 50_000, 20_000)).toBe(14_000);
+  });
+
+  it('is raised by what was delivered, and never lowered by it', () => {
+    const bounds = new BbrBounds();
+    bounds.raiseLongterm(1_000);
+    expect(bounds.inflightLongtermBytes).toBe(Infinity);
+    bounds.boundStartup(50_000);
+    bounds.raiseLongterm(60_000);
+    bounds.raiseLongterm(40_000);
+    expect(bounds.inflightLongtermBytes).toBe(60_000);
   });
 
   it('gives back what a loss took that was none', () => {
     const bounds = new BbrBounds();
-    bounds.inflightLongtermBytes = 50_000;
+    bounds.boundStartup(50_000);
     bounds.onLost(0);
-    bounds.inflightLongtermBytes = 10_000;
+    bounds.giveWay(10_000, 10_000, 10_000);
+    expect(bounds.inflightLongtermBytes).toBe(10_000);
     bounds.lowerShortterm(100, 10_000);
     bounds.undo();
     expect(bounds.inflightLongtermBytes).toBe(50_000);

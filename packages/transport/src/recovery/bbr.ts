@@ -2,13 +2,14 @@
  * BBR, version 3 (draft-ietf-ccwg-bbr): a model of the path, its rate and its round trip when empty, decides how fast
  * datagrams leave and how many are in flight. Milliseconds and bytes. It differs from the draft where
  *
- *  - losses count as congestion only when the delay agrees (loss-evidence.ts);
+ *  - losses count as congestion only when the delay agrees (loss-evidence.ts), and then it gives way more (bbr-bounds.ts);
  *  - a round trip close to the smallest makes looking for a smaller one unnecessary (min-rtt.ts);
  *  - the window has room for what timers of a millisecond make wait (`quantumMs`);
  *  - persistent congestion ends the model, where the draft speaks of timeouts of TCP.
  */
 import { AckAggregation } from './ack-aggregation.js';
-import { BbrBounds, beta } from './bbr-bounds.js';
+import { BbrBounds } from './bbr-bounds.js';
+import { phaseRules, type BbrPhase, type PhaseRules } from './bbr-phase.js';
 import type { AcknowledgedEvent, CongestionController, LostEvent } from './congestion-controller.js';
 import type { RateSample } from './delivery-rate.js';
 import { FullPipe } from './full-pipe.js';
@@ -27,20 +28,6 @@ export interface BbrOptions {
   /** 0 up to 1, without it: flows that probe at random moments do not probe together. */
   readonly random: () => number;
 }
-
-export type BbrPhase =
-  'startup' | 'drain' | 'probe-bw-down' | 'probe-bw-cruise' | 'probe-bw-refill' | 'probe-bw-up' | 'probe-rtt';
-
-/** Of the rate, and of the bytes that fill the path. */
-const gains: Readonly<Record<BbrPhase, { readonly pacing: number; readonly window: number }>> = {
-  startup: { pacing: 2.77, window: 2 },
-  drain: { pacing: 0.35, window: 2 },
-  'probe-bw-down': { pacing: 0.9, window: 2 },
-  'probe-bw-cruise': { pacing: 1, window: 2 },
-  'probe-bw-refill': { pacing: 1, window: 2 },
-  'probe-bw-up': { pacing: 1.25, window: 2.25 },
-  'probe-rtt': { pacing: 1, window: 0.5 },
-};
 
 /** Pace 1 % below the rate, so that queues drain. */
 const pacingMargin = 0.01;
@@ -129,7 +116,7 @@ export class Bbr implements CongestionController {
     if (bytesInFlight > 0 || !packet.delivery.isAppLimited) return;
     this.#isIdleRestart = true;
     this.#aggregation.restart(packet.sentAt);
-    if (this.#isProbingBandwidth) this.#pace(1);
+    if (this.#rules.isProbingBandwidth) this.#pace(1);
     else if (this.#phase === 'probe-rtt') this.#checkProbeRttDone(packet.sentAt);
   }
 
@@ -145,7 +132,7 @@ export class Bbr implements CongestionController {
     this.#updateRound(rate);
     this.#updateMaximum(rate, isAppLimited);
     const isCongested = isLossRoundStart && this.#isLossRoundCongested();
-    if (isCongested && !this.#isAccelerating) {
+    if (isCongested && !this.#rules.isAccelerating) {
       this.#bounds.lowerShortterm(this.#maxBytesPerMs.value, this.#windowBytes);
     }
     this.#aggregation.onAcknowledged(now, event.bytes, this.#bytesPerMs, this.#windowBytes);
@@ -162,7 +149,7 @@ export class Bbr implements CongestionController {
       this.#evidence.endRound(this.#minRtt.ms);
     }
     this.#bytesPerMs = Math.min(this.#maxBytesPerMs.value, this.#bounds.bytesPerMsShortterm);
-    this.#pace(gains[this.#phase].pacing);
+    this.#pace(this.#rules.pacingGain);
     this.#setWindow(event.bytes);
   }
 
@@ -204,23 +191,8 @@ export class Bbr implements CongestionController {
     return minimumWindowDatagrams * this.#datagramBytes;
   }
 
-  get #isProbingBandwidth(): boolean {
-    switch (this.#phase) {
-      case 'probe-bw-down':
-      case 'probe-bw-cruise':
-      case 'probe-bw-refill':
-      case 'probe-bw-up':
-        return true;
-      case 'startup':
-      case 'drain':
-      case 'probe-rtt':
-        return false;
-    }
-  }
-
-  /** Its losses then speak of its own haste, not of a path that has become slower. */
-  get #isAccelerating(): boolean {
-    return this.#phase === 'startup' || this.#phase === 'probe-bw-refill' || this.#phase === 'probe-bw-up';
+  get #rules(): PhaseRules {
+    return phaseRules[this.#phase];
   }
 
   // ── the model ──
@@ -275,7 +247,7 @@ export class Bbr implements CongestionController {
   }
 
   get #probeRttWindowBytes(): number {
-    return Math.max(gains['probe-rtt'].window * this.#pathBytes, this.#minimumWindowBytes);
+    return Math.max(phaseRules['probe-rtt'].windowGain * this.#pathBytes, this.#minimumWindowBytes);
   }
 
   // ── startup and drain ──
@@ -288,7 +260,7 @@ export class Bbr implements CongestionController {
   #checkStartupDone(isCongested: boolean): void {
     if (isCongested && this.#evidence.roundLosses >= startupLosses) {
       this.#isPipeFilled = true;
-      this.#bounds.inflightLongtermBytes = Math.max(this.#pathBytes, this.#bounds.latestDeliveredBytes);
+      this.#bounds.boundStartup(this.#pathBytes);
     }
     if (this.#isPipeFilled) this.#phase = 'drain';
   }
@@ -379,21 +351,21 @@ export class Bbr implements CongestionController {
     // The last samples of the probe are in: they end the cycle that the filter of the rate counts in.
     this.#ackPhase = 'none';
     this.#isProbeUnanswered = false;
-    if (this.#isProbingBandwidth && !isAppLimited) this.#maxBytesPerMs.endPeriod();
+    if (this.#rules.isProbingBandwidth && !isAppLimited) this.#maxBytesPerMs.endPeriod();
   }
 
   #raiseLongterm(acknowledgedBytes: number, rate: RateSample): void {
     const bounds = this.#bounds;
     if (bounds.inflightLongtermBytes === Infinity) return;
     if (this.#isCongestion(rate.lostBytes, rate.inFlightBytes)) return;
-    // More than the bound was in flight, and was delivered without harm.
-    if (rate.inFlightBytes > bounds.inflightLongtermBytes) bounds.inflightLongtermBytes = rate.inFlightBytes;
+    bounds.raiseLongterm(rate.inFlightBytes);
     if (this.#phase !== 'probe-bw-up') return;
     if (this.#isRoundStart) this.#probeUpRounds = Math.min(this.#probeUpRounds + 1, 30);
     if (!this.#isWindowLimited || this.#windowBytes < bounds.inflightLongtermBytes) return;
     // One datagram in the first round trip, then two, four and so on, spread over the acknowledgements of the round.
     const growthBytes = this.#datagramBytes * 2 ** this.#probeUpRounds;
-    bounds.inflightLongtermBytes += acknowledgedBytes * Math.min(growthBytes / this.#windowBytes, 1);
+    const grownBytes = acknowledgedBytes * Math.min(growthBytes / this.#windowBytes, 1);
+    bounds.raiseLongterm(bounds.inflightLongtermBytes + grownBytes);
   }
 
   #isCongestion(lostBytes: number, ofBytes: number): boolean {
@@ -407,12 +379,8 @@ export class Bbr implements CongestionController {
     if (!this.#isCongestion(lostBytes, inFlightBytes)) return;
     this.#isProbeUnanswered = false;
     if (!isAppLimited) {
-      // The draft keeps all that was in flight when the queue began to overflow. With a queue as long as the path that
-      // is twice the path, and a CUBIC flow that comes later never gets a fifth of it: so give way as CUBIC does, by
-      // beta, but not below what fills the path.
       const atThresholdBytes = this.#inflightAtThreshold(packet, lostBytes);
-      const safeBytes = Math.min(atThresholdBytes, Math.max(atThresholdBytes * beta, this.#pathBytes));
-      this.#bounds.inflightLongtermBytes = Math.max(safeBytes, this.#targetInflightBytes * beta);
+      this.#bounds.giveWay(atThresholdBytes, this.#pathBytes, this.#targetInflightBytes);
     }
     if (this.#phase === 'probe-bw-up') this.#startDown(now);
   }
@@ -471,7 +439,7 @@ export class Bbr implements CongestionController {
   #initialPacing(): number {
     const rttMs = this.#smoothedRttMs;
     if (rttMs === undefined || rttMs <= 0) return Infinity;
-    return (gains.startup.pacing * initialWindowBytes(this.#datagramBytes)) / rttMs;
+    return (phaseRules.startup.pacingGain * initialWindowBytes(this.#datagramBytes)) / rttMs;
   }
 
   #pace(gain: number): void {
@@ -482,7 +450,7 @@ export class Bbr implements CongestionController {
   }
 
   #setWindow(acknowledgedBytes: number): void {
-    const mostBytes = this.#inflightBytes(gains[this.#phase].window) + this.#aggregation.extraBytes;
+    const mostBytes = this.#inflightBytes(this.#rules.windowGain) + this.#aggregation.extraBytes;
     const grownBytes = this.#windowBytes + acknowledgedBytes;
     let windowBytes = this.#windowBytes;
     if (this.#isPipeFilled) windowBytes = Math.min(grownBytes, mostBytes);
@@ -495,17 +463,13 @@ export class Bbr implements CongestionController {
   }
 
   get #volumeCapBytes(): number {
-    switch (this.#phase) {
-      case 'probe-bw-down':
-      case 'probe-bw-refill':
-      case 'probe-bw-up':
-        return this.#bounds.inflightLongtermBytes;
-      case 'probe-bw-cruise':
-      case 'probe-rtt':
-        return this.#bounds.withHeadroomBytes(this.#datagramBytes);
-      case 'startup':
-      case 'drain':
+    switch (this.#rules.longtermBound) {
+      case 'none':
         return Infinity;
+      case 'whole':
+        return this.#bounds.inflightLongtermBytes;
+      case 'with-headroom':
+        return this.#bounds.withHeadroomBytes(this.#datagramBytes);
     }
   }
 }
