@@ -25,9 +25,6 @@ export type CheckName =
 
 export const allChecks: readonly CheckName[] = ['nonces', 'in-flight', 'amplification', 'buffers', 'timers'];
 
-/** Version 1 follows a peer to its newest address without asking for a proof, so it sends there what it likes. */
-export const defaultChecks: readonly CheckName[] = allChecks.filter((check) => check !== 'amplification');
-
 export class CheckFailure extends Error {
   override readonly name = 'CheckFailure';
   readonly check: CheckName;
@@ -134,7 +131,7 @@ export class CheckedEndpoint<E extends CheckableEndpoint = Endpoint> implements 
   constructor(
     endpoint: E,
     amplification: AmplificationCheck,
-    checks: readonly CheckName[] = defaultChecks,
+    checks: readonly CheckName[] = allChecks,
     bounds: Bounds = defaultBounds,
   ) {
     this.endpoint = endpoint;

@@ -92,7 +92,7 @@ const interopScenarios: readonly Scenario[] = [
     name: 'handshake-long-rtt',
     conditions: { ...interopPath, latencyMs: 375 },
     flows: greetings,
-    establishedMs: 1_500,
+    establishedMs: 3_000,
     limitMs: 6_000,
     stallMs: 2_500,
   },

@@ -9,7 +9,7 @@ import type { LinkEnd } from '../link-event.js';
 import { bestCrypto } from '../node/best-crypto.js';
 import type { Role } from '../noise/handshake.js';
 import { AmplificationCheck } from './amplification-check.js';
-import { CheckedEndpoint, defaultChecks, NonceLedger, type Bounds, type CheckName } from './checkers.js';
+import { allChecks, CheckedEndpoint, NonceLedger, type Bounds, type CheckName } from './checkers.js';
 import { Conversation, otherSide, type SideName } from './conversation.js';
 
 export interface SimulationOptions {
@@ -24,6 +24,8 @@ export interface SimulationOptions {
 /** What may go to a candidate unasked: the initiations, or punches, of one introduction. */
 const handshakeGrantBytes = 4 * 1024;
 const keptSteps = 40;
+/** Lingering, draining and as much again. */
+const closeMs = 10_000;
 
 /** Nobody whom a server has introduced is in this network; what comes from it is forged. */
 export const strangerNetwork = '203.0.113.';
@@ -123,6 +125,23 @@ export class Simulation {
     this.sides[by].host.wake();
   }
 
+  /**
+   * Closes a conversation, and then whatever link is left: of a peer who crashed, or whose CLOSE did not arrive, nobody
+   * need ever hear who asks for nothing.
+   * @throws Error when one of the two is left with anything
+   */
+  endAll(conversation: Conversation, by: SideName): void {
+    const endpoints = [this.sides.a.endpoint.endpoint, this.sides.b.endpoint.endpoint];
+    const isOver = (): boolean => endpoints.every(({ linkCount }) => linkCount === 0);
+    this.close(conversation, by);
+    if (!this.network.runUntil(isOver, closeMs)) {
+      for (const one of this.conversations) for (const name of ['a', 'b'] as const) this.close(one, name);
+    }
+    if (!this.network.runUntil(isOver, closeMs)) throw new Error('a closed link is never forgotten');
+    if (!this.conversations.every((one) => one.isOver)) throw new Error('a link ends without a word');
+    if (endpoints.some((endpoint) => endpoint.nextTimeout() !== undefined)) throw new Error('a timer without a link');
+  }
+
   /** The device is gone, and with it all it knew but its key; another takes its place at once. */
   crash(name: SideName): void {
     this.log(`${name} crashes`);
@@ -163,7 +182,7 @@ export class Simulation {
 
   #endpoint(keyPair: KeyPair): CheckedEndpoint {
     const random = new SeededRandom(this.random.u32());
-    const { checks = defaultChecks, bounds, config } = this.#options;
+    const { checks = allChecks, bounds, config } = this.#options;
     const endpoint = new Endpoint({
       crypto: checks.includes('nonces') ? this.#ledger.watch(crypto) : crypto,
       random: (length) => random.bytes(length),
@@ -200,6 +219,20 @@ export class Simulation {
           this.log(`${name} ends: ${JSON.stringify(half.end)}`);
           this.onEnded(conversation, name, half.end);
           break;
+        case 'moved':
+          this.log(`${name} hears of a move`);
+          break;
+        case 'drain':
+        case 'streams-available':
+          break;
+        case 'datagram':
+        case 'stream':
+        case 'stream-data':
+        case 'stream-drain':
+        case 'stream-end':
+        case 'stream-reset':
+        case 'stream-stopped':
+          throw new Error(`${name} hears of a ${next.event.type} that nobody sent`);
       }
     }
   }
