@@ -6,7 +6,7 @@ import type { Protocol } from '@parley/simulator';
 import type { Address } from '../address.js';
 import type { Aead, CryptoProvider } from '../crypto-provider.js';
 import type { Endpoint } from '../endpoint.js';
-import { defaultTransportConfig, transportLimits } from '../limits.js';
+import { defaultTransportConfig } from '../limits.js';
 import type { Link } from '../link.js';
 import type { Transmit } from '../link-event.js';
 import type { AmplificationCheck } from './amplification-check.js';
