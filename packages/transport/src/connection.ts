@@ -24,7 +24,7 @@ import { dataHeaderBytes, type Phase } from './wire/packets.js';
 /** Probes after one probe timeout (RFC 9002, section 6.2.4): two, so that one loss does not double the wait. */
 const probesPerTimeout = 2;
 /** A packet with less room than this is not begun: header, tag, and an ACK or a small frame. */
-const smallestPacketBytes = 128;
+const smallestPacketBytes = 64;
 const noContents: readonly SentContent[] = [];
 
 export interface ConnectionOptions {
@@ -89,6 +89,11 @@ export class Connection {
 
   get bytesInFlight(): number {
     return this.#loss.bytesInFlight;
+  }
+
+  /** Probes since the last acknowledgement. */
+  get probeCount(): number {
+    return this.#loss.probeCount;
   }
 
   get windowBytes(): number {
@@ -216,6 +221,7 @@ export class Connection {
       this.#timers.set('pacing', sendsContent ? undefined : at);
     } else if (!hasContent && mayFly) {
       this.#rate.onAppLimited(this.#loss.bytesInFlight);
+      this.#pacer.onIdle();
       this.#timers.set('pacing', undefined);
     }
     if (sendsContent && phase === 1) {
@@ -330,6 +336,7 @@ export class Connection {
       delivery: this.#rate.onSent({ sentAt: now, bytes }, this.#loss.bytesInFlight),
     };
     this.#congestion.onSent(sent, this.#loss.bytesInFlight);
+    this.#pacer.setRate(this.#congestion.pacingBytesPerMs);
     this.#loss.onSent(sent);
     this.#pacer.onSent(now, bytes);
     this.#armTimers();

@@ -25,6 +25,8 @@ import { Timers, type Timer } from './timers.js';
 import { counterOf, phaseOf, punchPacket, receiverIndexOf, type ResponsePacket } from './wire/packets.js';
 
 const closePacketBytes = 400;
+/** So many probes in a row without an answer, and the peer may be elsewhere. */
+const lostPathProbes = 2;
 
 export class Link {
   readonly introduction: Introduction;
@@ -299,9 +301,10 @@ export class Link {
     }
     const session = this.#handshakes.keys.current;
     if (!session) return undefined;
+    const { budgetBytes } = path;
     const challenge = path.takeChallenge();
     if (challenge) this.#connection.challenge(challenge.slice());
-    const length = this.#connection.pollTransmit(now, buffer, session, path.budgetBytes);
+    const length = this.#connection.pollTransmit(now, buffer, session, budgetBytes);
     if (length === 0) return undefined;
     path.onSent(length);
     if (this.#connection.bytesInFlight > 0 && !this.#timers.isSet('idle')) this.#awaitAnswer(now);
@@ -338,6 +341,8 @@ export class Link {
         return;
       case 'loss':
         this.#connection.onLossTimeout(now);
+        if (this.#connection.probeCount < lostPathProbes) return;
+        this.#onPathChange(this.#path?.tryUnanswered(now, this.#connection.ptoMs) ?? 'none');
         return;
       case 'path-challenge':
         this.#onPathChange(this.#path?.onTimeout(now, this.#connection.ptoMs) ?? 'none');
@@ -394,7 +399,7 @@ export class Link {
     const again = this.#handshakes.onInitiationSent(now);
     this.#timers.set('handshake-retry', again);
     if (again === undefined || !initiation || !this.#path) return;
-    this.#outbox.push(this.#path.address, initiation);
+    this.#sendOnPath(this.#path, initiation);
     if (!this.#timers.isSet('idle')) this.#awaitAnswer(now);
   }
 
@@ -485,7 +490,14 @@ export class Link {
     if (!session || !this.#path) return;
     const packet = new Uint8Array(closePacketBytes);
     const length = this.#connection.sealClose(packet, session, code, reason);
-    this.#outbox.push(this.#path.address, packet.subarray(0, length));
+    this.#sendOnPath(this.#path, packet.subarray(0, length));
+  }
+
+  /** What does not wait: to an address that is not proven it goes only within its bound. */
+  #sendOnPath(path: PathValidator, bytes: Uint8Array): void {
+    if (!path.maySend(bytes.length)) return;
+    path.onSent(bytes.length);
+    this.#outbox.push(path.address, bytes);
   }
 
   #answerLatePacket({ farewell }: { readonly farewell: Farewell }, frames: Uint8Array): void {

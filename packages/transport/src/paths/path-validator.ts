@@ -10,6 +10,8 @@ import { pathDataBytes } from '../wire/frame-types.js';
 const amplificationFactor = 3;
 /** A challenge is repeated so often, with other bytes, before the address is given up. */
 const challengeRepetitions = 3;
+/** Less does not carry a challenge. */
+const smallestChallengeBytes = 64;
 /**
  * The first wait for an answer, at least; each further one is twice as long. The probe timeout is that of the path
  * before, and a new one may be far slower: 1.5 s in all leave time for one of the newest two challenges.
@@ -30,6 +32,8 @@ export class PathValidator {
   #proven: Address;
   /** The source of the newest packet, when that is not the proven one. */
   #candidate: Address | undefined;
+  /** A candidate that did not answer in time, with the bytes from it and to it: perhaps the path was dead just then. */
+  #unanswered: { readonly address: Address; readonly receivedBytes: number; readonly sentBytes: number } | undefined;
   /** Bytes from the candidate, and to it. */
   #receivedBytes = 0;
   #sentBytes = 0;
@@ -84,20 +88,39 @@ export class PathValidator {
       }
       if (!isNewest) return 'none';
       if (sameAddress(from, this.#proven)) return this.#returnToProven();
-    } else if (!isNewest || sameAddress(from, this.#proven)) {
+    } else if (!isNewest) {
+      return 'none';
+    } else if (sameAddress(from, this.#proven)) {
+      this.#unanswered = undefined;
       return 'none';
     }
-    return this.#tryCandidate(now, from, bytes, ptoMs);
+    return this.#tryCandidate(now, from, bytes, 0, ptoMs);
+  }
+
+  /**
+   * Nothing comes back from the proven address, which the peer had left: the one that did not answer is tried again,
+   * within what is left of three times what came from there.
+   */
+  tryUnanswered(now: number, ptoMs: number): PathChange {
+    const unanswered = this.#unanswered;
+    if (!unanswered || this.#candidate) return 'none';
+    return this.#tryCandidate(now, unanswered.address, unanswered.receivedBytes, unanswered.sentBytes, ptoMs);
   }
 
   /** Whether a datagram of so many bytes may leave now. All of them count, also those without a challenge. */
   maySend(bytes: number): boolean {
-    return this.#candidate === undefined || this.#sentBytes + bytes <= amplificationFactor * this.#receivedBytes;
+    return bytes <= this.budgetBytes;
   }
 
-  /** How many bytes may leave for `address` now. */
+  /**
+   * How many bytes may leave for `address` now. A third of what is allowed is kept for challenges: without an answer to
+   * one of them nothing else ever follows.
+   */
   get budgetBytes(): number {
-    return this.#candidate ? amplificationFactor * this.#receivedBytes - this.#sentBytes : Infinity;
+    if (!this.#candidate) return Infinity;
+    const forData = (amplificationFactor - 1) * this.#receivedBytes - this.#sentBytes;
+    if (!this.#isChallengeDue || forData >= smallestChallengeBytes) return forData;
+    return Math.min(forData + this.#receivedBytes, smallestChallengeBytes);
   }
 
   /** A datagram left for `address`. */
@@ -129,17 +152,25 @@ export class PathValidator {
   /** Another challenge; or, when it was the last, back to the last proven address. */
   onTimeout(now: number, ptoMs: number): PathChange {
     if (this.#deadline === undefined || now < this.#deadline) return 'none';
-    if (this.#challengesMade > challengeRepetitions) return this.#returnToProven();
+    if (this.#challengesMade > challengeRepetitions) {
+      const { address } = this;
+      const [receivedBytes, sentBytes] = [this.#receivedBytes, this.#sentBytes];
+      const change = this.#returnToProven();
+      const isSpent = sentBytes + smallestChallengeBytes > amplificationFactor * receivedBytes;
+      if (!isSpent) this.#unanswered = { address, receivedBytes, sentBytes };
+      return change;
+    }
     this.#makeChallenge(now, ptoMs);
     return 'none';
   }
 
-  #tryCandidate(now: number, from: Address, bytes: number, ptoMs: number): PathChange {
+  #tryCandidate(now: number, from: Address, receivedBytes: number, sentBytes: number, ptoMs: number): PathChange {
     const change = changeBetween(this.address, from);
     // A copy: whoever drives the socket may use one object for all sources.
     this.#candidate = { address: from.address, port: from.port };
-    this.#receivedBytes = bytes;
-    this.#sentBytes = 0;
+    this.#receivedBytes = receivedBytes;
+    this.#sentBytes = sentBytes;
+    this.#unanswered = undefined;
     this.#challengesMade = 0;
     this.#makeChallenge(now, ptoMs);
     return change;
