@@ -25,6 +25,7 @@ import { dataHeaderBytes, type Phase } from './wire/packets.js';
 const probesPerTimeout = 2;
 /** A packet with less room than this is not begun: header, tag, and an ACK or a small frame. */
 const smallestPacketBytes = 64;
+const smallestPacketWithAckBytes = 256;
 const noContents: readonly SentContent[] = [];
 
 export interface ConnectionOptions {
@@ -286,7 +287,8 @@ export class Connection {
   #sealPacket(now: number, packet: Uint8Array, session: Session, phase: Phase, withContent: boolean): number {
     writer.reset(packet, dataHeaderBytes, packet.length - tagBytes);
     let acknowledgedUpTo = -1;
-    if (this.#acks.isWaiting) {
+    // A packet for an address with a small budget is for what else it carries.
+    if (this.#acks.isWaiting && (!withContent || packet.length >= smallestPacketWithAckBytes)) {
       const ack = this.#acks.takeFrame(now);
       if (writeAck(writer, ack)) acknowledgedUpTo = ack.ranges[0]?.largest ?? -1;
     }
