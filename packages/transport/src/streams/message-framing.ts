@@ -1,6 +1,5 @@
 /** Messages on a stream: each is its length, a varint of 1 to 65,536, and then that many bytes. */
 import { varintBytes } from '../wire/byte-reader.js';
-import { ByteWriter } from '../wire/byte-writer.js';
 import { closeCodes, Violation } from '../errors.js';
 import { transportLimits } from '../limits.js';
 import type { StreamBuffer } from './stream-buffer.js';
@@ -8,10 +7,6 @@ import type { StreamBuffer } from './stream-buffer.js';
 /** What a message takes on its stream. */
 export function framedBytes(messageLength: number): number {
   return varintBytes(messageLength) + messageLength;
-}
-
-export function lengthPrefix(messageLength: number): Uint8Array {
-  return new ByteWriter(new Uint8Array(varintBytes(messageLength))).varint(messageLength).written();
 }
 
 /** Appends the message with its length. Its size has been checked. */

@@ -2,7 +2,6 @@
 import type { SentContent } from '../recovery/sent-packet.js';
 import type { ByteWriter } from '../wire/byte-writer.js';
 import type { OutgoingOwner, OutgoingStream } from './outgoing-stream.js';
-import { messageStreamId, streamPriorities } from './stream-id.js';
 import { streamLimits } from './stream-limits.js';
 
 /** What the schedule finds out while it follows the streams. */
@@ -13,26 +12,26 @@ export interface ScheduleListener {
   onOutgoingClosed(stream: OutgoingStream): void;
 }
 
-/** Streams with one bound for what they have not sent: files that wait take no room from a chat. */
-class SendGroup {
+/** The streams of one priority. They have one bound for what they have not sent: files that wait take no room from a chat. */
+class PriorityClass {
   unsentBytes = 0;
   /** Those that were told to wait. */
   waiting: OutgoingStream[] = [];
+  /** What may leave now without credit, and what needs some. The first is next. */
+  readonly repair: OutgoingStream[] = [];
+  readonly fresh: OutgoingStream[] = [];
 }
 
 export class OutgoingSchedule implements OutgoingOwner {
   readonly #listener: ScheduleListener;
   readonly #sendBufferBytes: number;
-  readonly #highWaterBytes: number;
-  /** By priority; the message stream has one of its own, behind them. */
-  readonly #groups: SendGroup[] = [];
-  /** By priority: what may leave now without a window, and what needs one. The first is next. */
-  readonly #repair: OutgoingStream[][] = [];
-  readonly #fresh: OutgoingStream[][] = [];
+  /** Once there were streams of it. */
+  readonly #classes: (PriorityClass | undefined)[] = [];
+  /** Of the class of chats, but with a bound and a window of its own. */
+  #messages: OutgoingStream | undefined;
+  #isMessagesTurn = true;
   #repairCount = 0;
-  /** Of `#fresh`, without the message stream, which needs no credit. */
   #freshCount = 0;
-  #isMessageFresh = false;
   /** Of all streams but the message stream: what the peer allows, and what was sent of it. */
   #dataLimit: number = streamLimits.linkWindowBytes;
   #dataSent = 0;
@@ -43,13 +42,11 @@ export class OutgoingSchedule implements OutgoingOwner {
   constructor(sendBufferBytes: number, listener: ScheduleListener) {
     this.#listener = listener;
     this.#sendBufferBytes = sendBufferBytes;
-    this.#highWaterBytes = Math.min(streamLimits.highWaterBytes, sendBufferBytes / 4);
-    for (let i = 0; i < streamPriorities.length; i += 1) {
-      this.#groups.push(new SendGroup());
-      this.#repair.push([]);
-      this.#fresh.push([]);
-    }
-    this.#groups.push(new SendGroup());
+  }
+
+  /** Without it there are no messages to send. */
+  set messages(stream: OutgoingStream) {
+    this.#messages = stream;
   }
 
   get unsentBytes(): number {
@@ -61,12 +58,24 @@ export class OutgoingSchedule implements OutgoingOwner {
   }
 
   get hasContent(): boolean {
-    return this.#repairCount > 0 || this.#isMessageFresh || (this.#freshCount > 0 && this.#credit > 0);
+    return (
+      this.#repairCount > 0 ||
+      this.#messages?.isInFresh === true ||
+      this.#messages?.isInRepair === true ||
+      (this.#freshCount > 0 && this.#credit > 0)
+    );
   }
 
-  /** What the streams but the message stream may send now; a peer that acknowledges all but the first holds us to a window too. */
+  /**
+   * What the streams but the message stream may send now. A peer that allows everything, and acknowledges all but the
+   * first of it, has us keep the largest window and no more.
+   */
   get #credit(): number {
     return Math.min(this.#dataLimit - this.#dataSent, streamLimits.largestLinkBytes - this.#dataUnacknowledged);
+  }
+
+  get #highWaterBytes(): number {
+    return Math.min(streamLimits.highWaterBytes, this.#sendBufferBytes / 4);
   }
 
   onMaxData(limit: number): void {
@@ -75,95 +84,105 @@ export class OutgoingSchedule implements OutgoingOwner {
 
   /** Whether the send buffer has room for so much. */
   admits(stream: OutgoingStream, bytes: number): boolean {
-    return this.#groupOf(stream).unsentBytes + bytes <= this.#sendBufferBytes;
+    return this.#unsentBeside(stream) + bytes <= this.#sendBufferBytes;
   }
 
   /** Something was written to the stream. @returns false above the high-water mark: `onDrain` follows. */
   written(stream: OutgoingStream): boolean {
     this.onOutgoingChanged(stream);
-    const group = this.#groupOf(stream);
-    if (group.unsentBytes <= this.#highWaterBytes) return true;
+    if (this.#unsentBeside(stream) <= this.#highWaterBytes) return true;
     if (!stream.isWaitingForDrain) {
       stream.isWaitingForDrain = true;
-      group.waiting.push(stream);
+      if (stream !== this.#messages) this.#classOf(stream).waiting.push(stream);
     }
     return false;
   }
 
   /** Puts the stream where it belongs now. To be called after everything that changes it. */
   onOutgoingChanged(stream: OutgoingStream): void {
-    const group = this.#groupOf(stream);
-    this.#count(stream, group);
-    if (stream.hasRepair !== stream.isInRepair) this.#moveRepair(stream);
-    if (stream.hasFresh !== stream.isInFresh) this.#moveFresh(stream);
-    if (group.waiting.length > 0 && group.unsentBytes * 2 < this.#highWaterBytes) this.#drain(group);
-    if (stream.state === 'closed') this.#listener.onOutgoingClosed(stream);
+    const unsent = stream.unsentBytes - stream.countedUnsent;
+    const unacknowledged = stream.unacknowledgedBytes - stream.countedUnacknowledged;
+    stream.countedUnsent += unsent;
+    stream.countedUnacknowledged += unacknowledged;
+    this.#unsentBytes += unsent;
+    this.#unacknowledgedBytes += unacknowledged;
+    if (stream === this.#messages) this.#onMessagesChanged(stream);
+    else this.#onStreamChanged(stream, unsent, unacknowledged);
   }
 
   /** Fills the packet with what has this priority. @returns whether there may be room left */
   writeInto(writer: ByteWriter, contents: SentContent[], priority: number): boolean {
-    const repair = this.#repair[priority] ?? [];
-    for (let stream = repair[0]; stream; stream = repair[0]) {
+    for (let stream = this.#nextRepair(priority); stream; stream = this.#nextRepair(priority)) {
       const piece = stream.writeRepair(writer);
       if (!piece) return false;
       contents.push(piece);
-      passTurn(repair);
+      if (stream !== this.#messages) passTurn(this.#classOf(stream).repair);
       this.onOutgoingChanged(stream);
     }
     for (let stream = this.#nextFresh(priority); stream; stream = this.#nextFresh(priority)) {
-      const isMessages = stream.id === messageStreamId;
-      const piece = stream.writeFresh(writer, isMessages ? Infinity : this.#credit);
+      const piece = stream.writeFresh(writer, stream === this.#messages ? Infinity : this.#credit);
       if (!piece) return false;
       contents.push(piece);
-      if (!isMessages) this.#dataSent += piece.length;
-      passTurn(this.#fresh[priority] ?? []);
+      this.#isMessagesTurn = stream !== this.#messages;
+      if (stream !== this.#messages) {
+        this.#dataSent += piece.length;
+        passTurn(this.#classOf(stream).fresh);
+      }
       this.onOutgoingChanged(stream);
     }
     return true;
   }
 
-  #groupOf(stream: OutgoingStream): SendGroup {
-    const group = this.#groups[stream.id === messageStreamId ? streamPriorities.length : stream.priority];
-    if (!group) throw new Error(`no priority ${String(stream.priority)}`);
-    return group;
+  #classOf(stream: OutgoingStream): PriorityClass {
+    return (this.#classes[stream.priority] ??= new PriorityClass());
   }
 
-  #count(stream: OutgoingStream, group: SendGroup): void {
-    const unsent = stream.unsentBytes - stream.countedUnsent;
-    const unacknowledged = stream.unacknowledgedBytes - stream.countedUnacknowledged;
-    stream.countedUnsent += unsent;
-    stream.countedUnacknowledged += unacknowledged;
-    group.unsentBytes += unsent;
-    this.#unsentBytes += unsent;
-    this.#unacknowledgedBytes += unacknowledged;
-    if (stream.id !== messageStreamId) this.#dataUnacknowledged += unacknowledged;
+  /** Unsent of all that shares a bound with the stream. */
+  #unsentBeside(stream: OutgoingStream): number {
+    return stream === this.#messages ? stream.unsentBytes : this.#classOf(stream).unsentBytes;
   }
 
-  #moveRepair(stream: OutgoingStream): void {
-    stream.isInRepair = !stream.isInRepair;
-    this.#repairCount += stream.isInRepair ? 1 : -1;
-    addOrRemove(this.#repair[stream.priority] ?? [], stream, stream.isInRepair);
+  #onMessagesChanged(messages: OutgoingStream): void {
+    messages.isInRepair = messages.hasRepair;
+    messages.isInFresh = messages.hasFresh;
+    if (messages.isWaitingForDrain && messages.unsentBytes * 2 < this.#highWaterBytes) {
+      messages.isWaitingForDrain = false;
+      this.#listener.onDrain(messages);
+    }
   }
 
-  #moveFresh(stream: OutgoingStream): void {
-    stream.isInFresh = !stream.isInFresh;
-    if (stream.id === messageStreamId) this.#isMessageFresh = stream.isInFresh;
-    else this.#freshCount += stream.isInFresh ? 1 : -1;
-    addOrRemove(this.#fresh[stream.priority] ?? [], stream, stream.isInFresh);
+  #onStreamChanged(stream: OutgoingStream, unsent: number, unacknowledged: number): void {
+    const of = this.#classOf(stream);
+    of.unsentBytes += unsent;
+    this.#dataUnacknowledged += unacknowledged;
+    if (stream.hasRepair !== stream.isInRepair) {
+      stream.isInRepair = !stream.isInRepair;
+      this.#repairCount += addOrRemove(of.repair, stream, stream.isInRepair);
+    }
+    if (stream.hasFresh !== stream.isInFresh) {
+      stream.isInFresh = !stream.isInFresh;
+      this.#freshCount += addOrRemove(of.fresh, stream, stream.isInFresh);
+    }
+    if (of.waiting.length > 0 && of.unsentBytes * 2 < this.#highWaterBytes) this.#drain(of);
+    if (stream.state === 'closed') this.#listener.onOutgoingClosed(stream);
   }
 
-  /** The first in turn that may send. Without credit that is the message stream or none. */
+  #nextRepair(priority: number): OutgoingStream | undefined {
+    const messages = this.#messages;
+    if (messages?.isInRepair && messages.priority === priority) return messages;
+    return this.#classes[priority]?.repair[0];
+  }
+
   #nextFresh(priority: number): OutgoingStream | undefined {
-    const streams = this.#fresh[priority] ?? [];
-    if (this.#credit > 0) return streams[0];
-    if (priority !== 0 || !this.#isMessageFresh) return undefined;
-    while (streams[0] && streams[0].id !== messageStreamId) passTurn(streams);
-    return streams[0];
+    const messages = this.#messages;
+    const next = this.#credit > 0 ? this.#classes[priority]?.fresh[0] : undefined;
+    if (!messages?.isInFresh || messages.priority !== priority) return next;
+    return this.#isMessagesTurn || !next ? messages : next;
   }
 
-  #drain(group: SendGroup): void {
-    const { waiting } = group;
-    group.waiting = [];
+  #drain(of: PriorityClass): void {
+    const { waiting } = of;
+    of.waiting = [];
     for (const stream of waiting) {
       stream.isWaitingForDrain = false;
       this.#listener.onDrain(stream);
@@ -177,7 +196,9 @@ function passTurn(streams: OutgoingStream[]): void {
   if (first) streams.push(first);
 }
 
-function addOrRemove(streams: OutgoingStream[], stream: OutgoingStream, isAdded: boolean): void {
+/** @returns how many there are more */
+function addOrRemove(streams: OutgoingStream[], stream: OutgoingStream, isAdded: boolean): 1 | -1 {
   if (isAdded) streams.push(stream);
   else streams.splice(streams.indexOf(stream), 1);
+  return isAdded ? 1 : -1;
 }

@@ -120,9 +120,10 @@ describe('a violation is', () => {
   });
 
   it('no message, or one that is too long', () => {
-    const of = (...content: number[]) => violation((set) => {
-      set.onStream(0, 0, Uint8Array.from(content), false);
-    });
+    const of = (...content: number[]) =>
+      violation((set) => {
+        set.onStream(0, 0, Uint8Array.from(content), false);
+      });
     expect(of(0x80, 0x01, 0x00, 0x00)).toBeUndefined();
     expect(of(0x80, 0x01, 0x00, 0x01)).toBe(closeCodes.messageSize);
     expect(of(0)).toBe(closeCodes.messageSize);
@@ -175,7 +176,12 @@ describe('a hostile peer', () => {
   it('that sends frames without data changes nothing but that the stream is open', () => {
     const set = newSet('responder');
     for (let offset = 0; offset < 10_000; offset += 1) set.onStream(theirs(1), offset * 2, bytes(0), false);
-    expect([set.receiveCapacityBytes, set.openStreams, set.takeRefusal(), set.hasContent]).toEqual([0, 1, false, false]);
+    expect([set.receiveCapacityBytes, set.openStreams, set.takeRefusal(), set.hasContent]).toEqual([
+      0,
+      1,
+      false,
+      false,
+    ]);
     // The end may still be before all of them.
     set.onStream(theirs(1), 3, bytes(0), true);
   });
@@ -271,24 +277,33 @@ describe('a hostile peer', () => {
     expect(set.receiveLimitBytes).toBe(mebibyte);
   });
 
-  it('that allows everything and acknowledges all but the first byte has us keep a bounded part', () => {
-    const set = newSet('responder', { sendBufferBytes: 4 * mebibyte });
-    const peer = newSet('initiator');
-    set.onMaxData(2 ** 53 - 1);
-    const id = set.open('files');
-    set.onMaxStreamData(id, 2 ** 53 - 1);
-    let written = 0;
-    let isFirst = true;
-    while (written < 40 * mebibyte) {
-      if (!set.hasContent && set.bufferedBytes > 16 * mebibyte) break;
-      set.write(id, bytes(mebibyte));
-      written += mebibyte;
-      while (set.hasContent) {
-        const packet = packetFrom(set, peer, 60_000);
-        if (!isFirst) packet.acknowledge();
-        isFirst = false;
+  it.each([
+    ['messages', 0],
+    ['one stream', 1],
+    ['two streams', 2],
+  ])(
+    'that allows everything and acknowledges all but the first packet has us keep a bounded part of %s',
+    (_, streams) => {
+      const set = newSet('responder', { sendBufferBytes: 4 * mebibyte });
+      const peer = newSet('initiator');
+      set.onMaxData(2 ** 53 - 1);
+      set.onMaxStreamData(0, 2 ** 53 - 1);
+      const ids = Array.from({ length: streams }, () => set.open('files'));
+      for (const id of ids) set.onMaxStreamData(id, 2 ** 53 - 1);
+      const kept = new Set<number>();
+      for (let round = 0; round < 400; round += 1) {
+        // Until what is written no longer leaves.
+        if (set.bufferedBytes - set.unacknowledgedBytes > mebibyte) break;
+        if (streams === 0) set.sendMessage(bytes(65_000));
+        for (const id of ids) set.write(id, bytes(65_000));
+        for (let i = 0; set.hasContent; i += 1) {
+          const packet = packetFrom(set, peer, 60_000);
+          // The first of each stream is kept back.
+          if (kept.size < Math.max(1, streams)) kept.add(kept.size);
+          else packet.acknowledge();
+        }
       }
-    }
-    expect(set.unacknowledgedBytes).toBe(16 * mebibyte);
-  });
+      expect(set.unacknowledgedBytes).toBe(16 * mebibyte);
+    },
+  );
 });

@@ -169,8 +169,8 @@ describe('priorities', () => {
     a.sendDatagram(new Uint8Array(20));
     a.sendMessage(new Uint8Array(10));
     expect(framesOf(packetFrom(a, b))).toEqual([
-      `stream ${String(chat)} at 0, 50`,
       'stream 0 at 0, 11',
+      `stream ${String(chat)} at 0, 50`,
       `stream ${String(control)} at 0, 50`,
       'datagram 20',
       `stream ${String(file)} at 0, 50`,
@@ -197,6 +197,24 @@ describe('priorities', () => {
     for (const id of ids) a.write(id, new Uint8Array(5_000));
     const turns = flush(a, b).map((packet) => framesOf(packet)[0]?.split(' ')[1]);
     expect(turns.slice(0, 6)).toEqual([...ids, ...ids].map(String));
+  });
+
+  it('let streams of one class take turns with what was lost, too', () => {
+    const [a, b] = pair();
+    const ids = [a.open('files'), a.open('files')];
+    for (const id of ids) a.write(id, new Uint8Array(5_000));
+    for (const packet of flush(a, b)) packet.lose();
+    const turns = flush(a, b).map((packet) => framesOf(packet)[0]?.split(' ')[1]);
+    expect(turns.slice(0, 4)).toEqual([...ids, ...ids].map(String));
+  });
+
+  it('let messages and streams of chat take turns', () => {
+    const [a, b] = pair();
+    const chat = a.open('chat');
+    a.sendMessage(new Uint8Array(5_000));
+    a.write(chat, new Uint8Array(5_000));
+    const turns = flush(a, b).map((packet) => framesOf(packet)[0]?.split(' ')[1]);
+    expect(turns.slice(0, 4)).toEqual(['0', String(chat), '0', String(chat)]);
   });
 
   it('send a lost chat message before a file that waits', () => {
@@ -304,6 +322,7 @@ describe('flow control', () => {
       const id = a.open('files');
       a.write(id, new Uint8Array(300_000));
       const packets = flush(a, b);
+      expect(a.unacknowledgedBytes).toBe(streamWindowBytes);
       for (const packet of packets) packet.acknowledge();
       a.reset(id, 5);
       exchange(a, b, (set, event) => {
@@ -489,6 +508,22 @@ describe('the number of streams', () => {
     });
     expect(seen).toContain('streams-available');
     expect(a.open('files')).toBeGreaterThan(first);
+    expect(codeOf(() => a.open('chat'))).toBe('STREAM_LIMIT');
+  });
+
+  it('moves in time for a peer that finished some long ago', () => {
+    const [a, b] = pair();
+    const finished = Array.from({ length: 60 }, () => a.open('chat'));
+    for (const id of finished) a.end(id);
+    exchange(a, b, (set, event) => {
+      if (set === b && event.type === 'stream') b.end(event.id);
+    });
+    expect([a.openStreams, b.openStreams]).toEqual([0, 0]);
+    for (let i = 0; i < 128; i += 1) {
+      a.write(a.open('chat'), Uint8Array.of(1));
+      exchange(a, b);
+    }
+    expect(b.openStreams).toBe(128);
     expect(codeOf(() => a.open('chat'))).toBe('STREAM_LIMIT');
   });
 

@@ -7,19 +7,19 @@ import { transportLimits } from '../limits.js';
 import type { SentContent } from '../recovery/sent-packet.js';
 import { varintBytes } from '../wire/byte-reader.js';
 import type { ByteWriter } from '../wire/byte-writer.js';
-import { writeDatagram, writeMaxData, writeMaxStreams } from '../wire/frame-writer.js';
-import { ControlFrame, ControlQueue } from './control-frames.js';
+import { writeDatagram } from '../wire/frame-writer.js';
+import { ControlQueue } from './control-frames.js';
 import { DatagramQueue } from './datagram-queue.js';
 import { ReceiveMemory, ReceiveWindow, type WindowPool } from './flow-control.js';
 import { IncomingStream } from './incoming-stream.js';
 import { framedBytes, MessageReader } from './message-framing.js';
+import { OtherStreams } from './other-streams.js';
 import { OutgoingSchedule, type ScheduleListener } from './outgoing-schedule.js';
 import { OutgoingStream } from './outgoing-stream.js';
 import type { StreamEvent } from './stream-event.js';
-import { messageStreamId, priorityOf, streamPriorities, type StreamPriority, type StreamRole } from './stream-id.js';
+import { messageStreamId, streamPriorities, type StreamPriority, type StreamRole } from './stream-id.js';
 import { streamLimits } from './stream-limits.js';
-import { StreamTable } from './stream-table.js';
-import { MaxStreamDataFrame, ResetStreamFrame, StopSendingFrame, Stream } from './stream.js';
+import { MaxStreamDataFrame, type Stream } from './stream.js';
 
 export interface StreamSetOptions {
   readonly role: StreamRole;
@@ -33,34 +33,30 @@ export const smallestPacketRoom = 64;
 
 export class StreamSet implements ScheduleListener {
   readonly #memory: ReceiveMemory;
-  readonly #linkWindow: ReceiveWindow;
   readonly #schedule: OutgoingSchedule;
   readonly #control = new ControlQueue();
-  readonly #table: StreamTable;
-  readonly #maxStreams: MaxStreamsFrame;
-  readonly #messages: { readonly outgoing: OutgoingStream; readonly incoming: IncomingStream };
+  /** The message stream. */
+  readonly #outgoing: OutgoingStream;
+  readonly #incoming: IncomingStream;
+  readonly #role: StreamRole;
+  #others: OtherStreams | undefined;
   readonly #reader: MessageReader;
   #isDrained = false;
-  /** Streams that have events, or may have. */
-  readonly #ready: Stream[] = [];
-  readonly #datagramsOut = new DatagramQueue(streamLimits.datagrams);
-  readonly #datagramsIn = new DatagramQueue(streamLimits.datagrams, streamLimits.datagramQueueBytes);
+  #datagramsOut: DatagramQueue | undefined;
+  #datagramsIn: DatagramQueue | undefined;
   #isRefused = false;
   #maxDatagramBytes: number = streamLimits.datagramBytes;
 
   constructor({ role, sendBufferBytes, windowPool }: StreamSetOptions) {
+    this.#role = role;
     this.#memory = new ReceiveMemory(windowPool);
     this.#schedule = new OutgoingSchedule(sendBufferBytes, this);
-    this.#linkWindow = new ReceiveWindow(streamLimits.linkWindowBytes, this.#memory);
-    this.#linkWindow.limitFrame = new MaxDataFrame(this.#control, this.#linkWindow);
-    this.#table = new StreamTable(role, (id, isOurs) => this.#makeStream(id, isOurs));
-    this.#maxStreams = new MaxStreamsFrame(this.#control, this.#table);
     const window = new ReceiveWindow(streamLimits.messageWindowBytes, this.#memory);
-    const incoming = new IncomingStream(this.#memory, window);
-    window.limitFrame = new MaxStreamDataFrame(this.#control, messageStreamId, incoming);
-    const outgoing = this.#makeOutgoing(messageStreamId, streamLimits.messageWindowBytes);
-    this.#messages = { outgoing, incoming };
-    this.#reader = new MessageReader(incoming);
+    this.#incoming = new IncomingStream(this.#memory, window);
+    window.limitFrame = new MaxStreamDataFrame(this.#control, messageStreamId, this.#incoming);
+    this.#outgoing = new OutgoingStream(messageStreamId, 0, window.limit, windowPool.buffers, this.#schedule);
+    this.#schedule.messages = this.#outgoing;
+    this.#reader = new MessageReader(this.#incoming);
   }
 
   /** Written, and not yet acknowledged. */
@@ -75,7 +71,7 @@ export class StreamSet implements ScheduleListener {
 
   /** Memory for what the peer sent and nobody has read. */
   get receiveCapacityBytes(): number {
-    return this.#memory.heldBytes + this.#datagramsIn.bytes;
+    return this.#memory.heldBytes + (this.#datagramsIn?.bytes ?? 0);
   }
 
   /** The bound of `receiveCapacityBytes`; at most 1 MiB for a peer that has earned nothing. */
@@ -85,7 +81,7 @@ export class StreamSet implements ScheduleListener {
 
   /** Streams that are open, without the message stream. */
   get openStreams(): number {
-    return this.#table.size;
+    return this.#others?.size ?? 0;
   }
 
   /** The most that a datagram may have. */
@@ -96,7 +92,7 @@ export class StreamSet implements ScheduleListener {
   /** Set by the path: what fits into a packet with 5 bytes for its frame. What waits and is larger is dropped. */
   set maxDatagramBytes(bytes: number) {
     this.#maxDatagramBytes = bytes;
-    this.#datagramsOut.dropLargerThan(bytes);
+    this.#datagramsOut?.dropLargerThan(bytes);
   }
 
   // What the application does.
@@ -109,15 +105,14 @@ export class StreamSet implements ScheduleListener {
     if (message.length === 0 || message.length > transportLimits.messageBytes) {
       throw new TransportError('MESSAGE_SIZE', `a message has 1 to ${String(transportLimits.messageBytes)} bytes`);
     }
-    const { outgoing } = this.#messages;
-    this.#admit(outgoing, framedBytes(message.length));
-    outgoing.writeMessage(message);
-    return this.#schedule.written(outgoing);
+    this.#admit(this.#outgoing, framedBytes(message.length));
+    this.#outgoing.writeMessage(message);
+    return this.#schedule.written(this.#outgoing);
   }
 
   /** Opens a stream, of which the peer learns by what is written to it. @throws TransportError STREAM_LIMIT */
   open(priority: StreamPriority): number {
-    return this.#table.open(streamPriorities.indexOf(priority)).id;
+    return this.#allOthers.open(streamPriorities.indexOf(priority)).id;
   }
 
   /**
@@ -125,7 +120,7 @@ export class StreamSet implements ScheduleListener {
    * priority: then `stream-drain` follows. @throws TransportError STREAM_CLOSED or SEND_BUFFER_FULL
    */
   write(id: number, bytes: Uint8Array): boolean {
-    const outgoing = this.#table.get(id)?.outgoing;
+    const outgoing = this.#others?.get(id)?.outgoing;
     if (outgoing?.state !== 'open')
       throw new TransportError('STREAM_CLOSED', `nothing can be written to stream ${String(id)}`);
     this.#admit(outgoing, bytes.length);
@@ -135,7 +130,7 @@ export class StreamSet implements ScheduleListener {
 
   /** Nothing more will be written to the stream; what comes on it still does. */
   end(id: number): void {
-    const outgoing = this.#table.get(id)?.outgoing;
+    const outgoing = this.#others?.get(id)?.outgoing;
     if (!outgoing) return;
     outgoing.end();
     this.#schedule.onOutgoingChanged(outgoing);
@@ -143,29 +138,27 @@ export class StreamSet implements ScheduleListener {
 
   /** Gives up what was written to the stream and has not arrived. @param code the application's */
   reset(id: number, code: number): void {
-    const stream = this.#table.get(id);
-    if (stream) this.#reset(stream, code);
+    const stream = this.#others?.get(id);
+    if (stream) this.#allOthers.reset(stream, code);
   }
 
   /** Asks the peer to send no more on the stream; what comes is thrown away. @param code the application's */
   stopSending(id: number, code: number): void {
-    const stream = this.#table.get(id);
-    if (!stream) return;
-    if (stream.incoming.stop()) new StopSendingFrame(this.#control, stream, code).queue();
-    this.#forgetIfFinished(stream);
+    const stream = this.#others?.get(id);
+    if (stream) this.#allOthers.stopSending(stream, code);
   }
 
   /** No `stream-data` until `resume`; what comes fills the windows of the stream and of all streams, but not of messages. */
   pause(id: number): void {
-    const stream = this.#table.get(id);
+    const stream = this.#others?.get(id);
     if (stream) stream.isPaused = true;
   }
 
   resume(id: number): void {
-    const stream = this.#table.get(id);
+    const stream = this.#others?.get(id);
     if (!stream) return;
     stream.isPaused = false;
-    this.#askForEvents(stream);
+    this.#allOthers.onIncomingChanged(stream);
   }
 
   /**
@@ -176,6 +169,7 @@ export class StreamSet implements ScheduleListener {
     if (datagram.length > this.maxDatagramBytes) {
       throw new TransportError('DATAGRAM_SIZE', `a datagram has at most ${String(this.maxDatagramBytes)} bytes here`);
     }
+    this.#datagramsOut ??= new DatagramQueue(streamLimits.datagrams);
     return this.#datagramsOut.push(datagram.slice());
   }
 
@@ -187,17 +181,16 @@ export class StreamSet implements ScheduleListener {
       this.#isDrained = false;
       return { type: 'drain' };
     }
-    if (this.#table.takeOpenPossible()) return { type: 'streams-available' };
-    const datagram = this.#datagramsIn.shift();
+    const datagram = this.#datagramsIn?.shift();
     if (datagram) return { type: 'datagram', bytes: datagram };
-    return this.#streamEvent();
+    return this.#others?.pollEvent();
   }
 
   // What packets carry.
 
   /** Whether there is something to write now that the peer has room for. */
   get hasContent(): boolean {
-    return !this.#control.isEmpty || this.#schedule.hasContent || !this.#datagramsOut.isEmpty;
+    return !this.#control.isEmpty || this.#schedule.hasContent || this.#datagramsOut?.isEmpty === false;
   }
 
   /** Fills the packet. @param contents gets a record of each frame that matters until it has arrived */
@@ -214,14 +207,13 @@ export class StreamSet implements ScheduleListener {
   onStream(id: number, offset: number, data: Uint8Array, isEnd: boolean): void {
     if (id === messageStreamId) {
       if (isEnd) throw new Violation(closeCodes.streamState, 'the end of the message stream');
-      if (!this.#messages.incoming.receive(offset, data, false)) this.#isRefused = true;
+      if (!this.#incoming.receive(offset, data, false)) this.#isRefused = true;
       this.#reader.check();
     } else {
-      const stream = this.#findStream(id);
+      const stream = this.#allOthers.find(id);
       if (!stream) return;
       if (!stream.incoming.receive(offset, data, isEnd)) this.#isRefused = true;
-      this.#askForEvents(stream);
-      this.#forgetIfFinished(stream);
+      this.#allOthers.onIncomingChanged(stream);
     }
     if (this.#memory.heldBytes > this.#memory.limitBytes) this.#tighten();
   }
@@ -232,12 +224,12 @@ export class StreamSet implements ScheduleListener {
 
   /** @throws Violation */
   onMaxStreamData(id: number, limit: number): void {
-    const outgoing = id === messageStreamId ? this.#messages.outgoing : this.#findStream(id)?.outgoing;
+    const outgoing = id === messageStreamId ? this.#outgoing : this.#allOthers.find(id)?.outgoing;
     if (outgoing?.onLimit(limit)) this.#schedule.onOutgoingChanged(outgoing);
   }
 
   onMaxStreams(limit: number): void {
-    this.#table.onMaxStreams(limit);
+    this.#allOthers.onMaxStreams(limit);
   }
 
   /** @throws Violation */
@@ -245,8 +237,7 @@ export class StreamSet implements ScheduleListener {
     const stream = this.#findOther(id);
     if (!stream) return;
     stream.incoming.onReset(code, finalSize);
-    this.#askForEvents(stream);
-    this.#forgetIfFinished(stream);
+    this.#allOthers.onIncomingChanged(stream);
   }
 
   /** @throws Violation */
@@ -254,11 +245,12 @@ export class StreamSet implements ScheduleListener {
     const stream = this.#findOther(id);
     if (!stream || (stream.outgoing.state !== 'open' && stream.outgoing.state !== 'ending')) return;
     stream.stoppedWith = code;
-    this.#reset(stream, code);
-    this.#askForEvents(stream);
+    this.#allOthers.reset(stream, code);
+    this.#allOthers.onIncomingChanged(stream);
   }
 
   onDatagram(data: Uint8Array): void {
+    this.#datagramsIn ??= new DatagramQueue(streamLimits.datagrams, streamLimits.datagramQueueBytes);
     this.#datagramsIn.push(data.slice());
   }
 
@@ -283,19 +275,16 @@ export class StreamSet implements ScheduleListener {
   // What the schedule finds.
 
   onDrain(outgoing: OutgoingStream): void {
-    if (outgoing === this.#messages.outgoing) {
-      this.#isDrained = true;
-      return;
-    }
-    const stream = this.#table.get(outgoing.id);
-    if (!stream) return;
-    stream.isDrained = true;
-    this.#askForEvents(stream);
+    if (outgoing === this.#outgoing) this.#isDrained = true;
+    else this.#others?.onDrain(outgoing);
   }
 
   onOutgoingClosed(outgoing: OutgoingStream): void {
-    const stream = this.#table.get(outgoing.id);
-    if (stream) this.#forgetIfFinished(stream);
+    this.#others?.onOutgoingClosed(outgoing);
+  }
+
+  get #allOthers(): OtherStreams {
+    return (this.#others ??= new OtherStreams(this.#role, this.#memory, this.#control, this.#schedule));
   }
 
   #admit(outgoing: OutgoingStream, bytes: number): void {
@@ -303,109 +292,24 @@ export class StreamSet implements ScheduleListener {
     throw new TransportError('SEND_BUFFER_FULL', 'too much of what was sent before has not left');
   }
 
-  #makeOutgoing(id: number, limit: number): OutgoingStream {
-    return new OutgoingStream(id, priorityOf(id), limit, this.#memory.buffers, this.#schedule);
-  }
-
-  #makeStream(id: number, isOurs: boolean): Stream {
-    const window = new ReceiveWindow(streamLimits.streamWindowBytes, this.#memory, this.#linkWindow);
-    const incoming = new IncomingStream(this.#memory, window, this.#linkWindow);
-    window.limitFrame = new MaxStreamDataFrame(this.#control, id, incoming);
-    if (!isOurs) this.#offerStreams();
-    return new Stream(this.#makeOutgoing(id, streamLimits.streamWindowBytes), incoming, isOurs);
-  }
-
-  #findStream(id: number): Stream | undefined {
-    const stream = this.#table.find(id);
-    if (stream) this.#askForEvents(stream);
-    return stream;
-  }
-
   /** @throws Violation for the message stream, which stays as it is */
   #findOther(id: number): Stream | undefined {
     if (id === messageStreamId) throw new Violation(closeCodes.streamState, 'the message stream cannot be given up');
-    return this.#findStream(id);
-  }
-
-  #reset(stream: Stream, code: number): void {
-    if (!stream.outgoing.reset(code)) return;
-    this.#schedule.onOutgoingChanged(stream.outgoing);
-    new ResetStreamFrame(this.#control, stream.outgoing).queue();
-  }
-
-  #askForEvents(stream: Stream): void {
-    if (stream.isReady || !stream.hasEvent) return;
-    stream.isReady = true;
-    this.#ready.push(stream);
-  }
-
-  #streamEvent(): StreamEvent | undefined {
-    for (let stream = this.#ready[0]; stream; stream = this.#ready[0]) {
-      const event = stream.nextEvent();
-      if (event) return event;
-      this.#ready.shift();
-      stream.isReady = false;
-      this.#forgetIfFinished(stream);
-    }
-    return undefined;
-  }
-
-  #forgetIfFinished(stream: Stream): void {
-    if (stream.isReady || !stream.isFinished) return;
-    this.#table.forget(stream);
-    this.#offerStreams();
-  }
-
-  /** Moves the peer's limit with the streams that finish. */
-  #offerStreams(): void {
-    if (this.#table.isLimitDue) this.#maxStreams.queue();
+    return this.#allOthers.find(id);
   }
 
   #writeDatagrams(writer: ByteWriter): void {
-    for (let first = this.#datagramsOut.first; first; first = this.#datagramsOut.first) {
+    const queue = this.#datagramsOut;
+    for (let first = queue?.first; queue && first; first = queue.first) {
       if (1 + varintBytes(first.length) + first.length > writer.room) return;
-      this.#datagramsOut.shift();
+      queue.shift();
       writeDatagram(writer, first);
     }
   }
 
   /** Buffers have room to grow as long as the link has; a peer that makes the most of many of them gets none. */
   #tighten(): void {
-    this.#messages.incoming.tighten();
-    for (const stream of this.#table.all()) stream.incoming.tighten();
-  }
-}
-
-class MaxDataFrame extends ControlFrame {
-  readonly #window: ReceiveWindow;
-
-  constructor(queue: ControlQueue, window: ReceiveWindow) {
-    super(queue);
-    this.#window = window;
-  }
-
-  write(writer: ByteWriter): void {
-    writeMaxData(writer, this.#window.moveLimit());
-  }
-
-  isNeeded(): boolean {
-    return true;
-  }
-}
-
-class MaxStreamsFrame extends ControlFrame {
-  readonly #table: StreamTable;
-
-  constructor(queue: ControlQueue, table: StreamTable) {
-    super(queue);
-    this.#table = table;
-  }
-
-  write(writer: ByteWriter): void {
-    writeMaxStreams(writer, this.#table.moveLimit());
-  }
-
-  isNeeded(): boolean {
-    return true;
+    this.#incoming.tighten();
+    this.#others?.tighten();
   }
 }

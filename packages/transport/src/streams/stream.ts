@@ -37,9 +37,9 @@ export class Stream {
     );
   }
 
-  /** Both sides have ended, and know it, and so does the application. */
+  /** Both sides have ended, and know it; whether the application does, `isReady` tells. */
   get isFinished(): boolean {
-    return this.outgoing.state === 'closed' && this.incoming.isFinished && !this.hasEvent;
+    return this.outgoing.state === 'closed' && this.incoming.isFinished;
   }
 
   nextEvent(): StreamEvent | undefined {
