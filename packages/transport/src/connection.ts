@@ -197,6 +197,12 @@ export class Connection {
     this.#armTimers();
   }
 
+  /** Nothing may be sent now, for want of keys or of a proven address: what is due waits for that, and not for a time. */
+  holdBack(): void {
+    this.#timers.set('acknowledgement', undefined);
+    this.#timers.set('pacing', undefined);
+  }
+
   /** Whether there is something that waits for keys: they are worth a handshake then. */
   get wantsToSend(): boolean {
     return this.#probes > 0 || this.#pingWanted || this.#streams.hasContent;
@@ -209,7 +215,10 @@ export class Connection {
    */
   pollTransmit(now: number, packet: Uint8Array, session: Session, maxBytes: number): number {
     const limit = Math.min(this.#mtu.datagramBytes, maxBytes);
-    if (limit < smallestPacketBytes) return 0;
+    if (limit < smallestPacketBytes) {
+      this.holdBack();
+      return 0;
+    }
     const phase: Phase = session.isFinal && this.#exchange?.hasContent !== true ? 1 : 0;
     const hasContent = this.#hasContent(phase);
     const mayFly =

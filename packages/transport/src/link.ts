@@ -297,10 +297,14 @@ export class Link {
     if (!path) return undefined;
     if (this.#handshakes.isDue(now) && (isDone || this.#connection.wantsToSend)) {
       this.#beginHandshake(now);
-      return this.#outbox.shift();
+      const initiation = this.#outbox.shift();
+      if (initiation) return initiation;
     }
     const session = this.#handshakes.keys.current;
-    if (!session) return undefined;
+    if (!session) {
+      this.#connection.holdBack();
+      return undefined;
+    }
     const { budgetBytes } = path;
     const challenge = path.takeChallenge();
     if (challenge) this.#connection.challenge(challenge.slice());
@@ -341,6 +345,8 @@ export class Link {
         return;
       case 'loss':
         this.#connection.onLossTimeout(now);
+        // All that was in flight may be lost, and nothing of it worth another packet.
+        if (!this.#isAnswerDue) this.#timers.set('idle', undefined);
         if (this.#connection.probeCount < lostPathProbes) return;
         this.#onPathChange(this.#path?.tryUnanswered(now, this.#connection.ptoMs) ?? 'none');
         return;
@@ -431,9 +437,14 @@ export class Link {
 
   #heard(now: number): void {
     const { keepAliveMs, peerIdleTimeoutMs } = this.#environment.config;
-    const isWatched = keepAliveMs !== Infinity || this.#connection.bytesInFlight > 0;
     this.#timers.set('keep-alive', now + keepAliveMs);
-    this.#timers.set('idle', isWatched ? now + peerIdleTimeoutMs : undefined);
+    this.#timers.set('idle', this.#isAnswerDue ? now + peerIdleTimeoutMs : undefined);
+  }
+
+  /** Whether a peer that stays silent is lost. */
+  get #isAnswerDue(): boolean {
+    const { bytesInFlight } = this.#connection;
+    return this.#environment.config.keepAliveMs !== Infinity || bytesInFlight > 0 || this.#handshakes.isWaiting;
   }
 
   /** Something asks for an answer: without one the peer counts as lost. */

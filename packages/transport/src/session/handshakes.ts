@@ -43,6 +43,11 @@ export class Handshakes {
     this.keys = new KeyRing(options.introduction.psk, options.releaseIndex);
   }
 
+  /** Whether an initiation waits for its response. */
+  get isWaiting(): boolean {
+    return this.#outstanding !== undefined;
+  }
+
   /** The initiation that waits for its response, with a mac2 if the peer has asked for it. */
   initiation(now: number): Uint8Array | undefined {
     if (!this.#outstanding) return undefined;
