@@ -1,4 +1,5 @@
 /** Two stream sets, and the packets between them, which go where and when a test wants. */
+import { TransportError } from '../errors.js';
 import type { SentContent } from '../recovery/sent-packet.js';
 import { WindowPool } from '../streams/flow-control.js';
 import type { StreamEvent } from '../streams/stream-event.js';
@@ -129,4 +130,66 @@ export function exchange(
     }
     for (const set of [a, b]) for (const event of eventsOf(set)) onEvent(set, event);
   }
+}
+
+export function pair(options: Parameters<typeof newSet>[1] = {}): readonly [StreamSet, StreamSet] {
+  return [newSet('initiator', options), newSet('responder', options)];
+}
+
+export function codeOf(call: () => unknown): string | undefined {
+  try {
+    call();
+  } catch (error) {
+    if (error instanceof TransportError) return error.code;
+    throw error;
+  }
+  return undefined;
+}
+
+/** The frames of a packet, in words. */
+export function framesOf({ bytes }: FlyingPacket): string[] {
+  const seen: string[] = [];
+  const note = (text: string): void => {
+    seen.push(text);
+  };
+  const sink: Partial<FrameSink> = {
+    onStream: (id, offset, data, isEnd) => {
+      note(`stream ${String(id)} at ${String(offset)}, ${String(data.length)}${isEnd ? ', end' : ''}`);
+    },
+    onMaxData: (limit) => {
+      note(`max-data ${String(limit)}`);
+    },
+    onMaxStreamData: (id, limit) => {
+      note(`max-stream-data ${String(id)} ${String(limit)}`);
+    },
+    onMaxStreams: (limit) => {
+      note(`max-streams ${String(limit)}`);
+    },
+    onResetStream: (id, code, size) => {
+      note(`reset ${String(id)} ${String(code)} ${String(size)}`);
+    },
+    onStopSending: (id, code) => {
+      note(`stop ${String(id)} ${String(code)}`);
+    },
+    onDatagram: (data) => {
+      note(`datagram ${String(data.length)}`);
+    },
+  };
+  readFrames(bytes, sink as FrameSink);
+  return seen;
+}
+
+/** Sends all that may leave now, and delivers it. */
+export function flush(from: StreamSet, to: StreamSet, room?: number): FlyingPacket[] {
+  const packets: FlyingPacket[] = [];
+  while (from.hasContent) {
+    const packet = packetFrom(from, to, room);
+    packet.deliver();
+    packets.push(packet);
+  }
+  return packets;
+}
+
+export function typesOf(events: readonly StreamEvent[]): string[] {
+  return events.map(({ type }) => type);
 }
