@@ -25,7 +25,8 @@ import { dataHeaderBytes, type Phase } from './wire/packets.js';
 const probesPerTimeout = 2;
 /** A packet with less room than this is not begun: header, tag, and an ACK or a small frame. */
 const smallestPacketBytes = 64;
-const smallestPacketWithAckBytes = 256;
+/** Left for what a packet is sent for, beside an ACK: a PATH_CHALLENGE, or a PING. */
+const smallestContentBytes = 1 + pathDataBytes;
 const noContents: readonly SentContent[] = [];
 
 export interface ConnectionOptions {
@@ -235,9 +236,9 @@ export class Connection {
       this.#timers.set('pacing', undefined);
     }
     if (sendsContent && phase === 1) {
-      const probeBytes = this.#mtu.probeBytes(now);
-      if (probeBytes !== undefined && probeBytes <= maxBytes)
-        return this.#sealMtuProbe(now, packet, session, probeBytes);
+      const probeBytes = this.#mtu.probeBytes(now) ?? Infinity;
+      const fits = this.#loss.bytesInFlight + probeBytes <= this.#congestion.windowBytes;
+      if (fits && probeBytes <= maxBytes) return this.#sealMtuProbe(now, packet, session, probeBytes);
     }
     if (!sendsContent && !this.#acks.isDue(now)) return 0;
     return this.#sealPacket(now, packet.subarray(0, limit), session, phase, sendsContent);
@@ -296,10 +297,10 @@ export class Connection {
   #sealPacket(now: number, packet: Uint8Array, session: Session, phase: Phase, withContent: boolean): number {
     writer.reset(packet, dataHeaderBytes, packet.length - tagBytes);
     let acknowledgedUpTo = -1;
-    // A packet for an address with a small budget is for what else it carries.
-    if (this.#acks.isWaiting && (!withContent || packet.length >= smallestPacketWithAckBytes)) {
+    if (this.#acks.isWaiting) {
       const ack = this.#acks.takeFrame(now);
-      if (writeAck(writer, ack)) acknowledgedUpTo = ack.ranges[0]?.largest ?? -1;
+      if (writeAck(writer, ack, withContent ? smallestContentBytes : 0))
+        acknowledgedUpTo = ack.ranges[0]?.largest ?? -1;
     }
     if (!withContent) return this.#seal(packet, session, phase, this.#takeNumber());
     const contents: SentContent[] = [];

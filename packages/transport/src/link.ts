@@ -22,7 +22,14 @@ import type { Session } from './session/session.js';
 import { StreamSet } from './streams/stream-set.js';
 import { WheelEntry } from './timer-wheel.js';
 import { Timers, type Timer } from './timers.js';
-import { counterOf, phaseOf, punchPacket, receiverIndexOf, type ResponsePacket } from './wire/packets.js';
+import {
+  counterOf,
+  initiationBytes,
+  phaseOf,
+  punchPacket,
+  receiverIndexOf,
+  type ResponsePacket,
+} from './wire/packets.js';
 
 const closePacketBytes = 400;
 /** So many probes in a row without an answer, and the peer may be elsewhere. */
@@ -192,7 +199,10 @@ export class Link {
     if (this.#phase.name !== 'punching' && this.#phase.name !== 'open' && this.#phase.name !== 'closing') {
       return undefined;
     }
-    if (!this.#handshakes.onInitiation(now, initiation)) return undefined;
+    if (!this.#handshakes.onInitiation(now, initiation)) {
+      if (this.#handshakes.isUnheard(initiation)) this.#followInitiation(now, from);
+      return undefined;
+    }
     if (this.#phase.name === 'punching') {
       this.#phase = { name: 'confirming' };
       // The initiator repeats what it needs to from here on.
@@ -241,6 +251,8 @@ export class Link {
     this.#armKeyExpiry();
     if (isFirst) this.#establish(now, from);
     else this.#heard(now);
+    // Only who received the initiation could answer it.
+    if (this.#path?.onAnswer(from)) this.#timers.set('path-challenge', undefined);
     this.#environment.onActivity(this);
   }
 
@@ -454,6 +466,14 @@ export class Link {
 
   #armKeyExpiry(): void {
     this.#timers.set('key-expiry', this.#handshakes.keys.expiresAt);
+  }
+
+  /** The peer proves by a fresh initiation that it is there, and has not heard us. */
+  #followInitiation(now: number, from: Address): void {
+    this.#onPathChange(this.#path?.onDatagram(now, from, initiationBytes, true, this.#connection.ptoMs) ?? 'none');
+    if (this.#handshakes.isWaiting) this.#sendInitiation(now);
+    else this.#connection.ping();
+    this.#environment.onActivity(this);
   }
 
   /** Packets go elsewhere now. */

@@ -3,7 +3,7 @@ import { describe, expect, it } from '@jest/globals';
 import { runRandom } from './testing/random-run.js';
 import { regressionSeeds } from './testing/regressions.js';
 
-const seeds = 100;
+const seeds = 2_000;
 const timeLimitMs = 300_000;
 
 describe('a random run', () => {

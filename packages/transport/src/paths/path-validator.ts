@@ -149,6 +149,18 @@ export class PathValidator {
     return true;
   }
 
+  /**
+   * Something came that only who received what was sent to the address could have made: a handshake's response.
+   * @returns whether the address is proven by it
+   */
+  onAnswer(from: Address): boolean {
+    const candidate = this.#candidate;
+    if (!candidate || !sameAddress(candidate, from)) return false;
+    this.#proven = candidate;
+    this.#forgetCandidate();
+    return true;
+  }
+
   /** Another challenge; or, when it was the last, back to the last proven address. */
   onTimeout(now: number, ptoMs: number): PathChange {
     if (this.#deadline === undefined || now < this.#deadline) return 'none';

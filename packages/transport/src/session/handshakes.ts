@@ -137,6 +137,18 @@ export class Handshakes {
     return true;
   }
 
+  /**
+   * Whether the peer asks for the session that is in use here already, or that we have asked it for: it has not heard
+   * us, perhaps because it is elsewhere now. True once for each initiation, so that nobody can lead us about with one.
+   */
+  isUnheard({ payload }: ReceivedInitiation): boolean {
+    const asked = this.#outstanding?.handshake.epoch;
+    const isKnown = payload.epoch === this.keys.epoch || payload.epoch === asked;
+    if (!isKnown || payload.timestamp <= this.#peerTimestamp) return false;
+    this.#peerTimestamp = payload.timestamp;
+    return true;
+  }
+
   /** @returns the session that it begins, which is in use now; undefined for a response that is not for us */
   onResponse(now: number, response: ResponsePacket): Session | undefined {
     const handshake = this.#outstanding?.handshake;

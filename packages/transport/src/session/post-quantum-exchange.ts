@@ -101,6 +101,9 @@ export class PostQuantumExchange {
     this.#secretKey.fill(0);
     this.#secretKey = undefined;
     this.#mix(this.#outgoing.bytes, ciphertext, sharedSecret);
+    // Who could answer the public key has it, acknowledged or not.
+    this.#outgoing = undefined;
+    this.#isReleased = true;
   }
 
   #encapsulate(publicKey: Uint8Array): void {

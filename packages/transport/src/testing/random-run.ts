@@ -21,21 +21,27 @@ const healedMs = 30_000;
 /** A path that has been good for so long has let something through: neither a link nor a handshake may fail on it. */
 const recoveryMs = 11_000;
 const capturedDatagrams = 64;
+/** The client's figure. */
+const watchedMs = 10_000;
 /** A link that closes on a good path gets rid of so much before it gives up. */
 const easyBytes = 16 * 1024;
 
 /** @throws SimulationFailure */
 export function runRandom(seed: number, options: RandomRunOptions = {}): RunReport {
   const captured: Uint8Array[] = [];
+  // Half of the runs watch their links, as a client does while a conversation is open; in the others silence is free.
+  const isWatched = seed % 2 === 0;
+  const config = { keepAliveMs: isWatched ? watchedMs : Infinity, ...options.config };
   const simulation = new Simulation({
     seed,
     ...options,
+    config,
     onTrace: ({ fate, bytes }) => {
       // Only what has arrived: a stranger who is faster than the true packet may lead the path astray for a while.
       if (fate === 'delivered' && captured.length < capturedDatagrams) captured.push(bytes);
     },
   });
-  const run = new RandomRun(simulation, captured);
+  const run = new RandomRun(simulation, captured, isWatched);
   try {
     run.run();
   } catch (error) {
@@ -48,6 +54,8 @@ export function runRandom(seed: number, options: RandomRunOptions = {}): RunRepo
 class RandomRun {
   readonly #simulation: Simulation;
   readonly #captured: readonly Uint8Array[];
+  /** Who moves and is silent afterwards, when the first packet from there was not enough, is found by its pings only. */
+  readonly #mayMove: boolean;
   /** Who may move. Were both to, they could lose each other for good, and only the server could help. */
   readonly #mobile: SideName;
   #conversation: Conversation;
@@ -118,9 +126,10 @@ class RandomRun {
     },
   ];
 
-  constructor(simulation: Simulation, captured: readonly Uint8Array[]) {
+  constructor(simulation: Simulation, captured: readonly Uint8Array[], mayMove: boolean) {
     this.#simulation = simulation;
     this.#captured = captured;
+    this.#mayMove = mayMove;
     this.#mobile = simulation.random.oneOf(['a', 'b']);
     simulation.onEnded = (conversation, side, end) => {
       this.#judge(conversation, side, end);
@@ -231,6 +240,7 @@ class RandomRun {
   }
 
   #move(): void {
+    if (!this.#mayMove) return;
     const { network, random } = this.#simulation;
     const { address } = this.#simulation.sides[this.#mobile].host.address;
     const port = 1_024 + random.below(60_000);

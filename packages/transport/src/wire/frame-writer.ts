@@ -9,11 +9,16 @@ export function writePing(writer: ByteWriter): void {
   writer.u8(frameTypes.ping);
 }
 
-/** As many ranges as there is room for, the newest first. @returns whether there was room for one. */
-export function writeAck(writer: ByteWriter, { ranges, delayUs }: AckFrame): boolean {
+/**
+ * As many ranges as there is room for, the newest first.
+ * @param keptBytes of the room are left for what follows
+ * @returns whether there was room for one
+ */
+export function writeAck(writer: ByteWriter, { ranges, delayUs }: AckFrame, keptBytes = 0): boolean {
   const [first] = ranges;
   if (!first) throw new RangeError('an ACK frame has at least one range');
-  let room = writer.room - 1 - varintBytes(first.largest) - varintBytes(delayUs) - varintBytes(ranges.length - 1);
+  let room =
+    writer.room - keptBytes - 1 - varintBytes(first.largest) - varintBytes(delayUs) - varintBytes(ranges.length - 1);
   room -= varintBytes(first.largest - first.smallest);
   if (room < 0) return false;
   let fitting = 1;
