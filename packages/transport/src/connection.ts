@@ -2,6 +2,7 @@
 import { tagBytes, type RandomSource } from './crypto-provider.js';
 import { closeCodes, Violation } from './errors.js';
 import { IncomingFrames, type CloseFrame } from './incoming-frames.js';
+import { transportLimits } from './limits.js';
 import { MtuDiscovery } from './paths/mtu-discovery.js';
 import { AckRanges } from './recovery/ack-ranges.js';
 import type { CongestionController } from './recovery/congestion-controller.js';
@@ -75,6 +76,7 @@ export class Connection {
     });
     this.#skipped = new SkippedNumbers(options.random);
     this.#mtu = new MtuDiscovery(options.maxDatagramBytes);
+    this.#loss.maxPtoMs = transportLimits.maxHandshakePtoMs;
     this.#datagramBytes = this.#mtu.datagramBytes;
     this.#pacer = new Pacer(this.#datagramBytes);
     this.#congestion = options.newController(this.#datagramBytes);
@@ -170,6 +172,7 @@ export class Connection {
     this.#exchange?.erase();
     this.#exchange = undefined;
     this.incoming.exchange = undefined;
+    this.#loss.maxPtoMs = transportLimits.maxPtoMs;
   }
 
   /** Sends a PING with the next packet, as a sign of life or to ask for one. */

@@ -19,8 +19,13 @@ export const transportLimits = {
   closeReasonBytes: 256,
   /** RFC 9000, section 18.2. */
   maxAckDelayMs: 25,
-  /** Beyond this a longer wait between probes only delays the moment when a healed path is noticed. */
-  maxPtoMs: 5_000,
+  /**
+   * The longest wait between probes. A longer one only delays the moment when a healed path is noticed, and two packets
+   * in that time hurt no path.
+   */
+  maxPtoMs: 2_000,
+  /** The same until user content may flow: like the initiation before. */
+  maxHandshakePtoMs: 500,
 } as const;
 
 /** What a caller may change. */

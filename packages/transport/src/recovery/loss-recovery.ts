@@ -51,6 +51,8 @@ export type TimeoutOutcome =
 const probe: TimeoutOutcome = { kind: 'probe' };
 
 export class LossRecovery {
+  /** The longest wait between probes, but for a path that is slower than that. */
+  maxPtoMs: number = transportLimits.maxPtoMs;
   readonly #rtt: RttEstimator;
   readonly #inFlight = new SentPackets();
   /** Given up not long ago. */
@@ -107,7 +109,8 @@ export class LossRecovery {
   get deadline(): number | undefined {
     if (this.#lossAt !== undefined) return this.#lossAt;
     if (this.#inFlight.count > this.#mtuProbes) {
-      return this.#lastSentAt + Math.min(this.#rtt.ptoMs * 2 ** this.#probeCount, transportLimits.maxPtoMs);
+      const { ptoMs } = this.#rtt;
+      return this.#lastSentAt + Math.max(ptoMs, Math.min(ptoMs * 2 ** this.#probeCount, this.maxPtoMs));
     }
     // An MTU probe alone in flight asks for no probe: it is given up, lest it fill a small window for ever.
     if (this.#mtuProbes > 0) return this.#lastMtuProbeAt + this.#rtt.ptoMs;
