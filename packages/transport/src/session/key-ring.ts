@@ -31,6 +31,11 @@ export class KeyRing {
     return this.#current;
   }
 
+  /** Whether a session waits for the peer's first packet. */
+  get isExpecting(): boolean {
+    return this.#next !== undefined;
+  }
+
   find(localIndex: number): Session | undefined {
     if (this.#current?.localIndex === localIndex) return this.#current;
     if (this.#previous?.localIndex === localIndex) return this.#previous;
