@@ -338,6 +338,7 @@ export class Link {
         return;
       case 'loss':
         this.#connection.onLossTimeout(now);
+        this.#awaitNothing();
         return;
       case 'path-challenge':
         this.#onPathChange(this.#path?.onTimeout(now, this.#connection.ptoMs) ?? 'none');
@@ -434,6 +435,12 @@ export class Link {
   /** Something asks for an answer: without one the peer counts as lost. */
   #awaitAnswer(now: number): void {
     this.#timers.set('idle', now + this.#environment.config.peerIdleTimeoutMs);
+  }
+
+  /** When what asked for an answer counts as lost, without being sent again, nobody owes us one. */
+  #awaitNothing(): void {
+    const isWatched = this.#environment.config.keepAliveMs !== Infinity || this.#connection.bytesInFlight > 0;
+    if (!isWatched) this.#timers.set('idle', undefined);
   }
 
   #armKeyExpiry(): void {
