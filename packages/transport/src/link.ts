@@ -285,7 +285,7 @@ export class Link {
     const queued = this.#outbox.shift();
     if (queued) return queued;
     if (this.#phase.name !== 'open' && this.#phase.name !== 'closing') return undefined;
-    const isDone = this.#phase.name === 'closing' && this.#streams.bufferedBytes === 0;
+    const isDone = this.#phase.name === 'closing' && this.#streams.bufferedBytes === 0 && !this.#isHalfFinal;
     if (this.#phase.name === 'closing' && isDone && this.#handshakes.keys.current) {
       const { code, reason } = this.#phase;
       this.#sayClose(now, code, reason, { kind: 'closed', by: 'us', code, reason });
@@ -314,6 +314,12 @@ export class Link {
     const end = this.#endUnread;
     this.#endUnread = undefined;
     return { type: 'ended', end };
+  }
+
+  /** Our keys are final, and the peer's are not for all we know: it could not read a CLOSE. */
+  get #isHalfFinal(): boolean {
+    const isResponder = this.introduction.role === 'responder';
+    return isResponder && !this.#peerHasFinalKeys && this.#handshakes.keys.current?.isFinal === true;
   }
 
   #requireUsable(): void {
