@@ -10,10 +10,11 @@ describe.each(['initiator', 'responder'] as const)('a link that the %s closes wh
     const pair = new ManualPair();
     const side = pair[who];
     const peer = pair.peerOf(side);
+    const isConnecting = (): boolean => side.link.state === 'connecting';
     // Before it has sent anything in answer to what established it.
-    while (side.link.state === 'connecting') {
-      for (const bytes of peer.take()) if (side.link.state === 'connecting') side.give(bytes);
-      if (side.link.state === 'connecting') for (const bytes of side.take()) peer.give(bytes);
+    while (isConnecting()) {
+      for (const bytes of peer.take()) if (isConnecting()) side.give(bytes);
+      if (isConnecting()) for (const bytes of side.take()) peer.give(bytes);
     }
     side.link.close(pair.now, 7, 'enough');
     pair.run(1_000);

@@ -1,5 +1,5 @@
 /** One conversation with one peer, from its introduction to its end. */
-import { sameAddress, type Address } from './address.js';
+import type { Address } from './address.js';
 import { Connection } from './connection.js';
 import { Farewell } from './farewell.js';
 import { isCloseIn, type CloseFrame } from './incoming-frames.js';
