@@ -223,7 +223,7 @@ export class Connection {
       this.holdBack();
       return 0;
     }
-    const phase: Phase = session.isFinal && this.#exchange?.hasContent !== true ? 1 : 0;
+    const phase = this.#phaseNow(session);
     const hasContent = this.#hasContent(phase);
     const mayFly =
       this.#probes > 0 ||
@@ -291,10 +291,21 @@ export class Connection {
     this.#followDatagramSize();
   }
 
+  /** Final keys as soon as there are any; but the peer may not have them yet, and then they are for content only. */
+  #phaseNow(session: Session): Phase {
+    if (!session.isFinal) return 0;
+    if (!this.#exchange || session.epoch > 0 || this.#exchange.isSentAndAcknowledged) return 1;
+    return this.#exchange.hasContent || !this.#hasFinalContent ? 0 : 1;
+  }
+
+  get #hasFinalContent(): boolean {
+    return this.#streams.hasContent || this.#challenge !== undefined || this.incoming.pathChallenge !== undefined;
+  }
+
   #hasContent(phase: Phase): boolean {
     if (this.#probes > 0 || this.#pingWanted) return true;
     if (phase === 0) return this.#exchange?.hasContent === true;
-    return this.#streams.hasContent || this.#challenge !== undefined || this.incoming.pathChallenge !== undefined;
+    return this.#hasFinalContent;
   }
 
   #sealPacket(now: number, packet: Uint8Array, session: Session, phase: Phase, withContent: boolean): number {

@@ -1,5 +1,5 @@
 /** One conversation with one peer, from its introduction to its end. */
-import { sameAddress, type Address } from './address.js';
+import type { Address } from './address.js';
 import { Connection } from './connection.js';
 import { Farewell } from './farewell.js';
 import { isCloseIn, type CloseFrame } from './incoming-frames.js';
@@ -299,7 +299,7 @@ export class Link {
     const queued = this.#outbox.shift();
     if (queued) return queued;
     if (this.#phase.name !== 'open' && this.#phase.name !== 'closing') return undefined;
-    const isDone = this.#phase.name === 'closing' && this.#streams.bufferedBytes === 0;
+    const isDone = this.#phase.name === 'closing' && this.#streams.bufferedBytes === 0 && !this.#isHalfFinal;
     if (this.#phase.name === 'closing' && isDone && this.#handshakes.keys.current) {
       const { code, reason } = this.#phase;
       this.#sayClose(now, code, reason, { kind: 'closed', by: 'us', code, reason });
@@ -333,6 +333,12 @@ export class Link {
     const end = this.#endUnread;
     this.#endUnread = undefined;
     return { type: 'ended', end };
+  }
+
+  /** Our keys are final, and the peer's are not for all we know: it could not read a CLOSE. */
+  get #isHalfFinal(): boolean {
+    const isResponder = this.introduction.role === 'responder';
+    return isResponder && !this.#peerHasFinalKeys && this.#handshakes.keys.current?.isFinal === true;
   }
 
   #requireUsable(): void {

@@ -378,6 +378,7 @@ describe('the end', () => {
   it('comes to both who close at once', () => {
     const pair = new SimulatedPair({ seed: 1 });
     pair.establish();
+    pair.settle();
     for (const { link } of pair.sides) link.close(pair.network.now, 3);
     pair.network.run(100);
     for (const side of pair.sides) expectEnd(side, 'closed');

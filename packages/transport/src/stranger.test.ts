@@ -1,133 +1,222 @@
 /** Those who were not introduced: silence, and no effect. */
 import { describe, expect, it } from '@jest/globals';
 import { SeededRandom } from '@parley/simulator';
+import type { Address } from './address.js';
 import { Endpoint } from './endpoint.js';
 import { InitiatorHandshake } from './session/handshake-initiator.js';
+import { keyLimits } from './session/key-limits.js';
 import { nodeCrypto } from './node/node-crypto.js';
-import { packetTypes } from './wire/packets.js';
+import { hasNoMac2, packetTypes, phaseOf } from './wire/packets.js';
+import { ManualPair, type ManualSide } from './testing/manual-pair.js';
 import { RawPeer } from './testing/raw-peer.js';
-import {
-  initiatorAddress,
-  numbered,
-  numbersOf,
-  seededKeyPair,
-  SimulatedPair,
-  strangerAddress,
-  type Side,
-} from './testing/simulated-pair.js';
+import { numbered, numbersOf, seededKeyPair, strangerAddress } from './testing/simulated-pair.js';
 
 /** All of a side that a stranger might have changed. */
-function stateOf(side: Side) {
-  const { link, endpoint } = side;
+function stateOf({ link, endpoint, events }: ManualSide, now: number) {
   return {
-    state: link.state,
-    path: link.path,
-    rttMs: link.rttMs,
+    status: link.status(now),
     usage: link.usage,
     buffered: link.bufferedBytes,
     links: endpoint.linkCount,
     timeout: endpoint.nextTimeout(),
-    events: side.events.length,
+    events: events.length,
   };
 }
 
-/** Gives a datagram to both sides, and expects that nothing whatsoever comes of it. */
-function expectSilence(pair: SimulatedPair, bytes: Uint8Array, from = strangerAddress): void {
-  for (const side of pair.sides) {
-    const before = stateOf(side);
-    side.endpoint.handleDatagram(pair.network.now, from, bytes);
-    expect(side.endpoint.pollTransmit(pair.network.now)).toBeUndefined();
-    side.read();
-    expect(stateOf(side)).toEqual(before);
+/** Gives datagrams to one side, and expects that nothing whatsoever comes of them. */
+function expectSilenceOf(pair: ManualPair, side: ManualSide, datagrams: Iterable<Uint8Array>, from?: Address): void {
+  const before = stateOf(side, pair.now);
+  let state = before;
+  for (const bytes of datagrams) {
+    side.give(bytes, from ?? strangerAddress);
+    const answer = side.endpoint.pollTransmit(pair.now);
+    state = stateOf(side, pair.now);
+    if (answer !== undefined || JSON.stringify(state) !== JSON.stringify(before)) {
+      throw new Error(`an effect of ${Buffer.from(bytes).toString('hex')}`, { cause: { answer, before, state } });
+    }
+  }
+  expect(state).toEqual(before);
+}
+
+function expectSilence(pair: ManualPair, datagrams: Iterable<Uint8Array>, from?: Address): void {
+  const list = [...datagrams];
+  for (const side of pair.sides) expectSilenceOf(pair, side, list, from);
+}
+
+/** Every packet that differs from this one in one bit. */
+function* bent(packet: Uint8Array): Iterable<Uint8Array> {
+  for (let bit = 0; bit < packet.length * 8; bit += 1) {
+    const forged = packet.slice();
+    forged[bit >> 3]! ^= 1 << (bit & 7);
+    yield forged;
   }
 }
 
 /** A pair in the middle of a conversation, and the packets that led there. */
-function talkingPair(seed: number): { pair: SimulatedPair; packets: Uint8Array[] } {
-  const pair = new SimulatedPair({ seed });
-  pair.establish();
+function talkingPair(seed: number): { pair: ManualPair; packets: Uint8Array[] } {
+  const pair = new ManualPair({ seed });
+  pair.run(100);
   for (const { link } of pair.sides) link.send(numbered(0, 100));
-  pair.settle();
-  return { pair, packets: pair.trace.map(({ bytes }) => bytes) };
-}
-
-function firstOf(packets: readonly Uint8Array[], type: number): Uint8Array {
-  const packet = packets.find((bytes) => bytes[0] === type);
-  if (!packet) throw new Error('there is no such packet');
-  return packet;
+  pair.run(2_000);
+  expect(pair.sides.map(({ messages }) => messages.length)).toEqual([1, 1]);
+  return { pair, packets: pair.carried.map(({ bytes }) => bytes) };
 }
 
 describe('a datagram', () => {
   it('of noise, 20,000 times: no answer, no change', () => {
     const { pair } = talkingPair(1);
     const random = new SeededRandom(99);
-    for (let i = 0; i < 10_000; i += 1) {
+    const noise = Array.from({ length: 10_000 }, () => {
       const bytes = random.bytes(random.below(200));
       if (random.chance(0.8) && bytes.length > 3) bytes.set([0x50 + random.below(5), 0, 0, 0]);
-      expectSilence(pair, bytes);
-    }
+      return bytes;
+    });
+    expectSilence(pair, noise);
   });
 
   it('that is a mutated true one, 20,000 times: no answer, no change', () => {
     const { pair, packets } = talkingPair(2);
     const random = new SeededRandom(98);
-    for (let i = 0; i < 10_000; i += 1) {
-      const original = packets[random.below(packets.length)]!;
-      let bytes = original.slice();
+    expect(new Set(packets.map(([type]) => type)).size).toBe(4);
+    const mutated = Array.from({ length: 10_000 }, () => {
+      let bytes = random.oneOf(packets).slice();
       if (random.chance(0.3)) bytes = bytes.slice(0, random.below(bytes.length));
       if (random.chance(0.2)) bytes = Uint8Array.of(...bytes, ...random.bytes(1 + random.below(40)));
       for (let flips = 1 + random.below(8); flips > 0 && bytes.length > 0; flips -= 1) {
         bytes[random.below(bytes.length)]! ^= 1 + random.below(255);
       }
-      expectSilence(pair, bytes);
-    }
+      return bytes;
+    });
+    expectSilence(pair, mutated);
   });
 
   it('that was captured and is sent again, from anywhere: no answer, no change', () => {
     const { pair, packets } = talkingPair(3);
-    for (const from of [strangerAddress, initiatorAddress, pair.responder.host.address]) {
-      for (const packet of packets) expectSilence(pair, packet, from);
+    for (const from of [strangerAddress, ...pair.sides.map(({ address }) => address)]) {
+      expectSilence(pair, packets, from);
     }
     pair.initiator.link.send(numbered(1, 10));
-    pair.settle();
+    pair.run(1_000);
     expect(numbersOf(pair.responder.messages)).toEqual([0, 1]);
   });
 
-  it('with any bit flipped, of each type: no answer, no change', () => {
-    const { pair, packets } = talkingPair(4);
-    // Data that nobody has received yet, so that only its seal can betray it.
+  it.each(['initiator', 'responder'] as const)(
+    'that was captured and is sent again after the %s has renewed the keys: no answer, no change',
+    (who) => {
+      const { pair } = talkingPair(4);
+      pair.skip(keyLimits.rekeyByPeerAfterMs);
+      pair[who].link.send(numbered(1, 10));
+      pair.run(2_000);
+      expect(pair.sides.map(({ link }) => link.status(pair.now).keys.epoch)).toEqual([1, 1]);
+      // The keys before are still there, and again when they are not.
+      for (const waitMs of [0, keyLimits.rejectAfterMs]) {
+        pair.run(waitMs);
+        const packets = pair.carried.map(({ bytes }) => bytes);
+        const initiations = packets.filter(([type]) => type === packetTypes.initiation);
+        expect(new Set(initiations.map((bytes) => Buffer.from(bytes).toString('hex'))).size).toBe(2);
+        for (const from of [strangerAddress, ...pair.sides.map(({ address }) => address)]) {
+          expectSilence(pair, packets, from);
+        }
+      }
+      pair.initiator.link.send(numbered(2, 10));
+      pair.run(1_000);
+      expect(numbersOf(pair.responder.messages)).toEqual(who === 'initiator' ? [0, 1, 2] : [0, 2]);
+    },
+  );
+});
+
+describe('a packet with any bit flipped: no answer, no change, when it is', () => {
+  it('an initiation or a response', () => {
+    const pair = new ManualPair();
+    const [initiation] = pair.initiator.take();
+    // What opens the way for it.
+    pair.responder.take();
+    expect(initiation?.[0]).toBe(packetTypes.initiation);
+    expectSilence(pair, bent(initiation!));
+    pair.responder.give(initiation!);
+    const [response] = pair.responder.take();
+    expect(response?.[0]).toBe(packetTypes.response);
+    expectSilence(pair, bent(response!));
+    pair.initiator.give(response!);
+    pair.run(100);
+    expect(pair.sides.map(({ link }) => link.state)).toEqual(['established', 'established']);
+  });
+
+  it('data, early and late', () => {
+    const pair = new ManualPair();
+    pair.responder.take();
+    pair.responder.give(pair.initiator.take()[0]!);
+    pair.initiator.give(pair.responder.take()[0]!);
+    for (const { link } of pair.sides) link.send(numbered(0, 30));
+    const waiting = new Map<ManualSide, Uint8Array[]>(pair.sides.map((side) => [side, []]));
+    // A key, and its end; a ciphertext, and the first data; an acknowledgement.
+    const seen = new Set<string>();
+    for (let turn = 0; turn < 6; turn += 1) {
+      for (const side of pair.sides) {
+        const peer = pair.peerOf(side);
+        const packets = waiting.get(side)!.splice(0);
+        packets.push(...side.take());
+        for (const packet of packets) {
+          expect(packet[0]).toBe(packetTypes.data);
+          const kind = `${side === pair.initiator ? 'initiator' : 'responder'} ${String(phaseOf(packet))}`;
+          // One of each is enough: an early packet has nearly ten thousand bits.
+          if (!seen.has(kind)) {
+            waiting.get(peer)!.push(...peer.take());
+            expectSilenceOf(pair, peer, bent(packet));
+          }
+          seen.add(kind);
+          peer.give(packet);
+        }
+      }
+      pair.skip(25);
+    }
+    expect([...seen].sort()).toEqual(['initiator 0', 'initiator 1', 'responder 0', 'responder 1']);
+    expect(pair.sides.map(({ messages }) => numbersOf(messages))).toEqual([[0], [0]]);
+  });
+
+  it('of a handshake that renews the keys, with data under them', () => {
+    const { pair } = talkingPair(5);
+    pair.skip(keyLimits.rekeyAfterMs);
     pair.initiator.link.send(numbered(1, 30));
-    const data = pair.initiator.endpoint.pollTransmit(pair.network.now)?.bytes;
-    const response = firstOf(packets, packetTypes.response);
-    for (const packet of [data!, response]) {
-      for (let bit = 0; bit < packet.length * 8; bit += 1) {
-        const forged = packet.slice();
-        forged[bit >> 3]! ^= 1 << (bit & 7);
-        expectSilence(pair, forged);
-      }
-    }
-    pair.responder.endpoint.handleDatagram(pair.network.now, initiatorAddress, data!);
-    pair.responder.read();
+    const [initiation, early] = pair.initiator.take();
+    expect([initiation?.[0], early?.[0]]).toEqual([packetTypes.initiation, packetTypes.data]);
+    expectSilence(pair, bent(initiation!));
+    expectSilence(pair, bent(early!));
+    pair.responder.give(initiation!);
+    const [response] = pair.responder.take();
+    expect(response?.[0]).toBe(packetTypes.response);
+    expectSilence(pair, bent(response!));
+    pair.initiator.give(response!);
+    const [data] = pair.initiator.take();
+    expectSilence(pair, bent(data!));
+    expect(pair.responder.link.status(pair.now).keys.epoch).toBe(0);
+    pair.responder.give(data!);
+    expect(pair.responder.link.status(pair.now).keys.epoch).toBe(1);
+    pair.responder.give(early!);
+    pair.run(1_000);
     expect(numbersOf(pair.responder.messages)).toEqual([0, 1]);
   });
 
-  it('with any bit flipped, while the handshake waits for the true one: no answer, no change', () => {
-    const waiting = new SimulatedPair({ seed: 5 });
-    waiting.network.run(1);
-    const initiation = waiting.initiator.endpoint;
-    expect(initiation.linkCount).toBe(1);
-    const capture = new SimulatedPair({ seed: 5 });
-    capture.establish();
-    const packets = capture.trace.map(({ bytes }) => bytes);
-    for (const type of [packetTypes.initiation, packetTypes.response]) {
-      const packet = firstOf(packets, type);
-      for (let bit = 0; bit < packet.length * 8; bit += 1) {
-        const forged = packet.slice();
-        forged[bit >> 3]! ^= 1 << (bit & 7);
-        expectSilence(waiting, forged);
-      }
-    }
-    expect(waiting.establish()).toBe(true);
+  it('a cookie reply, or an initiation with a cookie', () => {
+    const pair = new ManualPair({ config: { handshakesPerSecond: 0 } });
+    pair.responder.take();
+    pair.responder.give(pair.initiator.take()[0]!);
+    const [reply] = pair.responder.take();
+    expect(reply?.[0]).toBe(packetTypes.cookieReply);
+    expectSilence(pair, bent(reply!));
+    pair.skip(200);
+    const [withoutCookie] = pair.initiator.take();
+    expect(hasNoMac2(withoutCookie!)).toBe(true);
+    pair.initiator.give(reply!);
+    pair.skip(200);
+    const [withCookie] = pair.initiator.take();
+    expect(hasNoMac2(withCookie!)).toBe(false);
+    pair.responder.take();
+    expectSilence(pair, bent(withCookie!));
+    // Nor does it come from elsewhere.
+    expectSilence(pair, [withCookie!]);
+    pair.responder.give(withCookie!);
+    expect(pair.responder.take()[0]?.[0]).toBe(packetTypes.response);
   });
 });
 
@@ -138,11 +227,18 @@ describe('an initiation', () => {
     const [us, friend, stranger] = [seededKeyPair(random), seededKeyPair(random), seededKeyPair(random)];
     const introduction = { id: bytes(16), psk: bytes(32), candidates: [] } as const;
     const endpoint = new Endpoint({ crypto: nodeCrypto, random: bytes, keyPair: us });
-    const initiationBy = (keys: typeof us, id: Uint8Array = introduction.id, timestamp = 5) =>
-      new InitiatorHandshake(
-        { ...introduction, id, peerKey: us.publicKey, role: 'initiator' },
-        { crypto: nodeCrypto, random: bytes, identity: nodeCrypto.keyAgreement(keys.privateKey), index: 9, timestamp },
-      ).packet;
+    const initiationBy = (keys: typeof us, change: { id?: Uint8Array; timestamp?: number; epoch?: number } = {}) =>
+      new InitiatorHandshake({
+        crypto: nodeCrypto,
+        random: bytes,
+        identity: nodeCrypto.keyAgreement(keys.privateKey),
+        peerKey: us.publicKey,
+        introductionId: change.id ?? introduction.id,
+        psk: introduction.psk,
+        epoch: change.epoch ?? 0,
+        index: 9,
+        timestamp: change.timestamp ?? 5,
+      }).packet;
     const open = () => endpoint.open(0, { ...introduction, peerKey: friend.publicKey, role: 'responder' });
     const answerTo = (packet: Uint8Array, from = strangerAddress) => {
       endpoint.handleDatagram(1, from, packet);
@@ -157,7 +253,7 @@ describe('an initiation', () => {
     const initiation = initiationBy(friend);
     const answer = answerTo(initiation);
     expect(answer?.to).toEqual(strangerAddress);
-    expect([initiation.length, answer?.bytes.length]).toEqual([160, 92]);
+    expect([initiation.length, answer?.bytes.length]).toEqual([164, 92]);
   });
 
   it('for no introduction is not answered', () => {
@@ -166,13 +262,14 @@ describe('an initiation', () => {
     expect(endpoint.linkCount).toBe(0);
   });
 
-  it('of another key, or for another introduction, is not answered, and the true one still is', () => {
+  it('of another key, for another introduction or another epoch is not answered, and the true one still is', () => {
     const { friend, stranger, bytes, initiationBy, open, answerTo } = setUp();
-    const link = open();
+    open();
     expect(answerTo(initiationBy(stranger))).toBeUndefined();
-    expect(answerTo(initiationBy(friend, bytes(16)))).toBeUndefined();
-    expect(link.awaitsInitiation).toBe(true);
-    expect(answerTo(initiationBy(friend))).toBeDefined();
+    expect(answerTo(initiationBy(friend, { id: bytes(16) }))).toBeUndefined();
+    expect(answerTo(initiationBy(friend, { epoch: 1 }))).toBeUndefined();
+    expect(answerTo(initiationBy(friend, { epoch: 2 ** 32 - 1 }))).toBeUndefined();
+    expect(answerTo(initiationBy(friend))?.bytes[0]).toBe(packetTypes.response);
   });
 
   it('to a link that initiates itself is not answered', () => {
@@ -186,8 +283,9 @@ describe('an initiation', () => {
     open();
     const initiation = initiationBy(friend);
     const first = answerTo(initiation);
-    const again = answerTo(initiation, initiatorAddress);
-    expect(again?.to).toEqual(initiatorAddress);
+    const elsewhere = { address: '192.0.2.1', port: 1111 };
+    const again = answerTo(initiation, elsewhere);
+    expect(again?.to).toEqual(elsewhere);
     expect(again?.bytes).toEqual(first?.bytes);
     expect(endpoint.linkCount).toBe(1);
   });
@@ -196,7 +294,7 @@ describe('an initiation', () => {
     const { friend, initiationBy, open, answerTo } = setUp();
     open();
     expect(answerTo(initiationBy(friend))).toBeDefined();
-    expect(answerTo(initiationBy(friend, undefined, 6))).toBeUndefined();
+    expect(answerTo(initiationBy(friend, { timestamp: 6 }))).toBeUndefined();
   });
 
   it('answered a thousand times never makes more leave than came in, nor any user data', () => {
@@ -221,17 +319,18 @@ describe('an initiation', () => {
 
 describe('the responder', () => {
   it('says nothing of its own before the initiator has proved to be there', () => {
-    const peer = new RawPeer();
+    const peer = new RawPeer({ exchangesPostQuantum: false });
     peer.link.send(Uint8Array.of(1, 2, 3));
     for (let second = 0; second < 9; second += 1) {
       peer.now += 1_000;
-      peer.endpoint.handleTimeout(peer.now);
-      expect(peer.receive()).toEqual([]);
+      expect(peer.receiveDatagrams()).toEqual([]);
     }
     expect(peer.link.state).toBe('connecting');
-    const frames = peer.send({ type: 'ping' });
-    expect(frames.some(({ type }) => type === 'stream')).toBe(true);
-    expect(peer.link.state).toBe('established');
+    expect(peer.link.path).toBeUndefined();
+    peer.send({ type: 'ping' });
+    expect(peer.link.path).toEqual(peer.address);
+    peer.now += 25;
+    expect(peer.receive()).toEqual([expect.objectContaining({ type: 'ack' })]);
   });
 });
 

@@ -107,6 +107,7 @@ export const opensslCipher: AeadCipher = {
     } catch {
       return undefined;
     }
-    return plaintext;
+    // Not a Buffer, of which `slice` makes no copy.
+    return new Uint8Array(plaintext.buffer, plaintext.byteOffset, plaintext.length);
   },
 };

@@ -56,7 +56,10 @@ export class Handshakes {
     return packet;
   }
 
-  /** The response to the newest initiation that was accepted; the same bytes for each repetition of that one. */
+  /**
+   * The response to the newest initiation that was accepted; the same bytes for each repetition of that one, until its
+   * session is in use.
+   */
   get response(): Uint8Array | undefined {
     return this.#response;
   }
@@ -67,7 +70,8 @@ export class Handshakes {
     const { current } = this.keys;
     // Expired; the very first handshake is begun by the link.
     if (!current) return this.keys.epoch >= 0;
-    if (!current.isFinal) return false;
+    // Those of a handshake that we have answered are about to take their place.
+    if (!current.isFinal || this.keys.isExpecting) return false;
     if (current.sealedPackets >= keyLimits.rekeyAfterPackets) return true;
     const afterMs = current.startedBy === 'us' ? keyLimits.rekeyAfterMs : keyLimits.rekeyByPeerAfterMs;
     return now >= current.createdAt + afterMs;
@@ -165,8 +169,12 @@ export class Handshakes {
     this.#outstanding?.cookies.onReply(now, reply);
   }
 
-  /** A session that the peer began has shown its keys: what we began for the same time is of no use any more. */
+  /**
+   * A session that the peer began has shown its keys: what we began for the same time is of no use any more, and our
+   * response has arrived; whoever repeats its initiation now has captured it.
+   */
   onConfirmed(session: Session): void {
+    this.#response = undefined;
     if (this.#outstanding && this.#outstanding.handshake.epoch <= session.epoch) this.abandon();
   }
 

@@ -31,6 +31,11 @@ export class KeyRing {
     return this.#current;
   }
 
+  /** Whether a session waits for the peer's first packet. */
+  get isExpecting(): boolean {
+    return this.#next !== undefined;
+  }
+
   find(localIndex: number): Session | undefined {
     if (this.#current?.localIndex === localIndex) return this.#current;
     if (this.#previous?.localIndex === localIndex) return this.#previous;
@@ -39,7 +44,7 @@ export class KeyRing {
 
   /** The pre-shared key for a handshake that begins this epoch; undefined for one that cannot come next. */
   pskFor(epoch: number): Uint8Array | undefined {
-    if (epoch === 0) return this.#epoch <= 0 && !this.#nextPsk ? this.#psk : undefined;
+    if (epoch === 0) return this.#epoch < 0 ? this.#psk : undefined;
     if (epoch === this.#epoch + 1) return this.#nextPsk;
     return this.#next && epoch === this.#next.epoch + 1 ? this.#next.next : undefined;
   }

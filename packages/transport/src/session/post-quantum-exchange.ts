@@ -58,7 +58,7 @@ export class PostQuantumExchange {
     return this.#outgoing?.hasContent ?? false;
   }
 
-  /** Whether the peer has all of our message. Of the responder that is also when the peer has the secret. */
+  /** Whether the peer has all of our message. When we have the secret too, that means that both have it. */
   get isSentAndAcknowledged(): boolean {
     return this.#outgoing?.isAcknowledged ?? this.#isReleased;
   }

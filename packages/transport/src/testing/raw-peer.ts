@@ -171,7 +171,7 @@ export class RawPeer {
       const session = this.#sessions.find(({ localIndex }) => localIndex === receiverIndexOf(bytes));
       const number = counterOf(bytes);
       const frames = isDataPacket(bytes) ? session?.open(phaseOf(bytes), number, bytes) : undefined;
-      if (!frames) throw new Error('what was received is no packet of data that can be opened');
+      if (!frames) throw new Error('what was received cannot be opened');
       const log = readFrameLog(frames);
       this.#takeCrypto(log);
       if (log.some(({ type }) => type !== 'ack' && type !== 'close')) this.#received.push(number);
