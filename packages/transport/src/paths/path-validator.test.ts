@@ -62,24 +62,29 @@ describe('PathValidator', () => {
     expect(path.onDatagram(0, home, 100, false, ptoMs)).toBe('none');
     expect(path.onDatagram(0, elsewhere, 100, false, ptoMs)).toBe('none');
     expect(path.address).toEqual(away);
-    expect(path.maySend(300)).toBe(true);
-    expect(path.maySend(301)).toBe(false);
+    expect(path.maySend(200)).toBe(true);
+    expect(path.maySend(201)).toBe(false);
   });
 
   it('sends at most three times what came from an unproven address', () => {
     const path = validator();
     path.onDatagram(0, away, 100, true, ptoMs);
-    expect(path.maySend(300)).toBe(true);
-    path.onSent(250);
+    expect(path.maySend(200)).toBe(true);
+    path.onSent(150);
+    // A third of what may leave is for challenges, which are small.
+    expect(path.budgetBytes).toBe(64);
+    const challenge = path.takeChallenge()!;
     expect(path.budgetBytes).toBe(50);
-    expect(path.maySend(50)).toBe(true);
-    expect(path.maySend(51)).toBe(false);
     path.onDatagram(5, away, 10, false, ptoMs);
-    expect(path.maySend(80)).toBe(true);
-    expect(path.maySend(81)).toBe(false);
-    path.onSent(80);
+    expect(path.maySend(70)).toBe(true);
+    expect(path.maySend(71)).toBe(false);
+    path.onSent(70);
     expect(path.maySend(1)).toBe(false);
-    expect(path.onResponse(path.takeChallenge()!)).toBe(true);
+    path.onTimeout(path.deadline!, ptoMs);
+    expect(path.budgetBytes).toBe(64);
+    path.onSent(64);
+    expect(path.budgetBytes).toBe(330 - 284);
+    expect(path.onResponse(challenge)).toBe(true);
     expect(path.maySend(100_000)).toBe(true);
   });
 
@@ -160,8 +165,8 @@ describe('PathValidator', () => {
     expect(path.onDatagram(50, elsewhere, 40, true, ptoMs)).toBe('move');
     expect(path.deadline).toBe(250);
     expect(path.onResponse(former)).toBe(false);
-    expect(path.maySend(120)).toBe(true);
-    expect(path.maySend(121)).toBe(false);
+    expect(path.maySend(80)).toBe(true);
+    expect(path.maySend(81)).toBe(false);
     expect(path.onResponse(path.takeChallenge()!)).toBe(true);
     expect(path.address).toEqual(elsewhere);
   });
@@ -244,5 +249,39 @@ describe('PathValidator', () => {
       }),
       { numRuns: 300 },
     );
+  });
+
+  it('tries an address again that did not answer, while the proven one is silent, within what may leave', () => {
+    const path = validator();
+    path.onDatagram(0, away, 100, true, ptoMs);
+    path.onSent(60);
+    while (path.address === away || !path.isProven) path.onTimeout(path.deadline!, ptoMs);
+    expect(path.address).toBe(home);
+    expect(path.tryUnanswered(10_000, ptoMs)).toBe('move');
+    expect(path.address).toEqual(away);
+    expect(path.budgetBytes).toBe(140);
+    path.onSent(140);
+    path.onSent(60);
+    while (!path.isProven) path.onTimeout(path.deadline!, ptoMs);
+    // There is no room for another challenge.
+    expect(path.tryUnanswered(20_000, ptoMs)).toBe('none');
+    expect(path.address).toBe(home);
+  });
+
+  it('forgets an address that did not answer once the peer is heard from the proven one', () => {
+    const path = validator();
+    path.onDatagram(0, away, 1_000, true, ptoMs);
+    while (!path.isProven) path.onTimeout(path.deadline!, ptoMs);
+    path.onDatagram(9_000, home, 100, true, ptoMs);
+    expect(path.tryUnanswered(10_000, ptoMs)).toBe('none');
+  });
+
+  it('takes the response to a handshake for a proof, from where it went', () => {
+    const path = validator();
+    path.onDatagram(0, away, 1_000, true, ptoMs);
+    expect(path.onAnswer(elsewhere)).toBe(false);
+    expect(path.onAnswer(away)).toBe(true);
+    expect(path.isProven).toBe(true);
+    expect(path.onAnswer(away)).toBe(false);
   });
 });
