@@ -257,7 +257,9 @@ export class Endpoint {
   }
 
   #forget(link: Link): void {
-    this.#byIntroduction.delete(keyOf(link.introduction.id));
+    const id = keyOf(link.introduction.id);
+    // Another may have been opened for it since.
+    if (this.#byIntroduction.get(id) === link) this.#byIntroduction.delete(id);
     this.#initiating.delete(link);
     this.#forgetAnswered(link);
   }

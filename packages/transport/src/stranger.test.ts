@@ -361,6 +361,17 @@ describe('opening', () => {
     expect(codeOf({})).toBe('INTRODUCTION_OPEN');
   });
 
+  it('of an introduction again, after its link has ended, is not undone by the old link', () => {
+    const pair = new ManualPair();
+    const { endpoint, introduction, link: old } = pair.initiator;
+    old.close(pair.now);
+    expect(endpoint.linkCount).toBe(0);
+    endpoint.open(pair.now, introduction);
+    old.close(pair.now);
+    old.touch();
+    expect(endpoint.linkCount).toBe(1);
+  });
+
   it('refuses a public key that belongs to another', () => {
     const random = new SeededRandom(1);
     const [one, other] = [seededKeyPair(random), seededKeyPair(random)];
