@@ -127,7 +127,8 @@ export class Endpoint {
 
   /** Any bytes from anywhere: what is not from an introduced peer is ignored without an answer. */
   handleDatagram(now: number, from: Address, bytes: Uint8Array): void {
-    switch (bytes[0]) {
+    const type: number = bytes[0] ?? 0;
+    switch (type) {
       case packetTypes.data:
         if (isDataPacket(bytes)) this.#byIndex.get(receiverIndexOf(bytes))?.handleData(now, from, bytes);
         return;

@@ -63,7 +63,13 @@ export class RoomStay implements Engagement {
   }
 
   status(): ConversationStatus {
-    return { kind: 'room', name: this.name, path: this.path, rttMs: this.#conversation.rttMs, keys: this.#conversation.keys };
+    return {
+      kind: 'room',
+      name: this.name,
+      path: this.path,
+      rttMs: this.#conversation.rttMs,
+      keys: this.#conversation.keys,
+    };
   }
 
   send(text: string, options?: CallOptions): Promise<{ id: string; to: string[] }> {

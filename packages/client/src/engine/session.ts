@@ -82,7 +82,13 @@ export class Session implements Engagement {
   }
 
   status(): ConversationStatus {
-    return { kind: 'user', name: this.name, path: this.path, rttMs: this.#conversation.rttMs, keys: this.#conversation.keys };
+    return {
+      kind: 'user',
+      name: this.name,
+      path: this.path,
+      rttMs: this.#conversation.rttMs,
+      keys: this.#conversation.keys,
+    };
   }
 
   send(text: string, options?: CallOptions): Promise<{ id: string; to: string[] }> {

@@ -76,7 +76,10 @@ export class FakeClient implements ParleyClient {
 
   async open(peer: string, options?: CallOptions) {
     await this.#called('open', [peer], options);
-    this.state = { ...this.state, conversation: { kind: 'user', name: peer, path: this.path, rttMs: null, keys: null } };
+    this.state = {
+      ...this.state,
+      conversation: { kind: 'user', name: peer, path: this.path, rttMs: null, keys: null },
+    };
     return { peer, path: this.path };
   }
 

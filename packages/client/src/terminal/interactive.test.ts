@@ -91,7 +91,10 @@ describe('a chat at a terminal', () => {
     expect((await terminal.shown()).at(-1)).toBe('alice@zoe [NOT encrypted]>');
     await type('or lobby\r');
     expect((await terminal.shown()).at(-1)).toBe('alice#lobby [NOT encrypted]>');
-    client.state = { ...client.state, conversation: { kind: 'room', name: 'lobby', path: 'direct', rttMs: null, keys: null } };
+    client.state = {
+      ...client.state,
+      conversation: { kind: 'room', name: 'lobby', path: 'direct', rttMs: null, keys: null },
+    };
     client.emit({ event: 'room', room: 'lobby', state: 'left', user: 'zed' });
     expect((await terminal.shown()).at(-1)).toBe('alice#lobby>');
   });

@@ -51,7 +51,7 @@ export interface PairOptions {
   readonly responderCandidates?: readonly Address[];
 }
 
-export const initiatorAddress: Address = { address: '192.0.2.1', port: 1111 };
+const initiatorAddress: Address = { address: '192.0.2.1', port: 1111 };
 const responderAddress: Address = { address: '198.51.100.2', port: 2222 };
 export const strangerAddress: Address = { address: '203.0.113.66', port: 6666 };
 

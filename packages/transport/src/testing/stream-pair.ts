@@ -12,7 +12,7 @@ function unexpected(): never {
   throw new Error('not a frame about streams');
 }
 
-export function sinkOf(set: StreamSet): FrameSink {
+function sinkOf(set: StreamSet): FrameSink {
   return {
     onPing: unexpected,
     onAck: unexpected,

@@ -27,7 +27,7 @@ const initiationPayloadBytes = introductionIdBytes + timestampBytes + epochBytes
 const initiationNoiseBytes = keyBytes + (keyBytes + tagBytes) + (initiationPayloadBytes + tagBytes);
 const responseNoiseBytes = keyBytes + tagBytes;
 export const initiationBytes = initiationHeaderBytes + initiationNoiseBytes + 2 * macBytes;
-export const responseBytes = responseHeaderBytes + responseNoiseBytes + 2 * macBytes;
+const responseBytes = responseHeaderBytes + responseNoiseBytes + 2 * macBytes;
 const punchRandomBytes = 8;
 export const punchBytes = 1 + punchRandomBytes;
 
