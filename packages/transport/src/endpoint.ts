@@ -6,6 +6,7 @@ import { defaultTransportConfig, transportLimits, type TransportConfig } from '.
 import { Link } from './link.js';
 import type { LinkEnvironment } from './link-environment.js';
 import type { LinkEvent, Transmit } from './link-event.js';
+import { SmallOrderKeyError } from './noise/handshake.js';
 import { Outbox } from './outbox.js';
 import { CookieIssuer, cookieReplyReceiver } from './session/cookies.js';
 import { HandshakeLoad } from './session/handshake-load.js';
@@ -110,15 +111,12 @@ export class Endpoint {
    */
   open(now: number, introduction: Introduction): Link {
     checkIntroduction(introduction);
-    if (!this.#identity.shared(introduction.peerKey)) {
-      throw new TransportError('INTRODUCTION_INVALID', 'the peer key is of small order');
-    }
     const id = keyOf(introduction.id);
     if (this.#byIntroduction.has(id)) {
       throw new TransportError('INTRODUCTION_OPEN', 'this introduction is open already');
     }
     const candidates = introduction.candidates.slice(0, transportLimits.candidates);
-    const link = new Link(now, { ...introduction, candidates }, this.#environment);
+    const link = this.#newLink(now, { ...introduction, candidates });
     this.#byIntroduction.set(id, link);
     if (link.isInitiating) this.#initiating.add(link);
     this.#onActivity(link);
@@ -199,6 +197,15 @@ export class Endpoint {
       this.#queueTransmit(link);
     }
     return undefined;
+  }
+
+  #newLink(now: number, introduction: Introduction): Link {
+    try {
+      return new Link(now, introduction, this.#environment);
+    } catch (cause) {
+      if (!(cause instanceof SmallOrderKeyError)) throw cause;
+      throw new TransportError('INTRODUCTION_INVALID', 'the peer key is of small order', { cause });
+    }
   }
 
   #onInitiation(now: number, from: Address, bytes: Uint8Array): void {

@@ -1,5 +1,4 @@
 /** Drives an Endpoint over one UDP socket and one timer. */
-import { randomBytes } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import type { Address } from '../address.js';
 import type { CryptoProvider, KeyPair } from '../crypto-provider.js';
@@ -11,6 +10,7 @@ import type { Link } from '../link.js';
 import { bestCrypto } from './best-crypto.js';
 import { largestDatagramTo } from './interface-mtu.js';
 import { LinkHandle, type LinkHandlers } from './link-handle.js';
+import { pooledRandom } from './random-pool.js';
 import { UdpSocket } from './udp-socket.js';
 
 export interface UdpTransportOptions {
@@ -49,7 +49,7 @@ export class UdpTransport {
     this.#options = options;
     this.#endpoint = new Endpoint({
       crypto: options.crypto ?? bestCrypto(),
-      random: randomBytes,
+      random: pooledRandom(),
       keyPair: options.keyPair,
       config: options.config,
     });

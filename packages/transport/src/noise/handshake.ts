@@ -39,6 +39,11 @@ export interface HandshakeOptions {
   readonly psk?: Uint8Array | undefined;
 }
 
+/** The other side's key shares nothing with anybody (RFC 7748, section 6.1). */
+export class SmallOrderKeyError extends Error {
+  override readonly name = 'SmallOrderKeyError';
+}
+
 export class Handshake {
   readonly #role: Role;
   readonly #pattern: HandshakePattern;
@@ -92,7 +97,7 @@ export class Handshake {
       } else if (token === 's') {
         parts.push(symmetric.encryptAndHash(required(this.#static).publicKey));
       } else if (!this.#mixSecret(symmetric, token)) {
-        throw new Error('the peer key given for this handshake is of small order');
+        throw new SmallOrderKeyError('the peer key given for this handshake is of small order');
       }
     }
     parts.push(symmetric.encryptAndHash(payload));

@@ -77,13 +77,18 @@ export class Handshakes {
     return now >= current.createdAt + afterMs;
   }
 
-  /** Makes the initiation for the session after the one in use, if that one left a key for it. */
+  /**
+   * Makes the initiation for the session after the one in use, if that one left a key for it.
+   * @throws SmallOrderKeyError
+   */
   begin(now: number): void {
-    const { crypto, random, identity, introduction, takeIndex, nextTimestamp } = this.#options;
+    const { crypto, random, identity, introduction, takeIndex, releaseIndex, nextTimestamp } = this.#options;
     const epoch = this.keys.epoch + 1;
     const psk = this.keys.pskFor(epoch);
     if (!psk) return;
-    const handshake = new InitiatorHandshake({
+    const index = takeIndex();
+    try {
+      const handshake = new InitiatorHandshake({
       crypto,
       random,
       identity,
@@ -91,11 +96,15 @@ export class Handshakes {
       introductionId: introduction.id,
       psk,
       epoch,
-      index: takeIndex(),
+      index,
       timestamp: nextTimestamp(now),
     });
     const cookies = new CookieHolder(crypto, introduction.peerKey);
     this.#outstanding = { handshake, cookies, startedAt: now, attempts: 0 };
+    } catch (error) {
+      releaseIndex(index);
+      throw error;
+    }
   }
 
   /** The initiation is sent now. @returns when to send it again; undefined when it is given up */

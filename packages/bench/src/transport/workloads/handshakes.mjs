@@ -8,11 +8,12 @@ export const handshakeCases = [
     title: 'Handshakes a second, both sides in one process, no sockets',
     peers: ['udx', 'parley'],
     columns: [
-      { key: 'perSecond', title: 'handshakes/s', digits: 0 },
+      { key: 'perSecond', title: 'classic/s', digits: 0 },
       { key: 'floorPerSecond', title: 'DH and hash calls alone', digits: 0 },
       { key: 'shareOfFloor', title: 'x of that', digits: 2 },
-      { key: 'postQuantumFloorPerSecond', title: 'and ML-KEM', digits: 0 },
-      { key: 'shareOfPostQuantumFloor', title: 'x of that', digits: 2 },
+      { key: 'wholePerSecond', title: 'with ML-KEM/s', digits: 0 },
+      { key: 'wholeFloorPerSecond', title: 'all these calls alone', digits: 0 },
+      { key: 'shareOfWholeFloor', title: 'x of that', digits: 2 },
     ],
     async measure(peer, { seconds, nodeOptions }) {
       // The listener has nothing to do here.
@@ -33,12 +34,14 @@ function figures({ before, after }) {
   const own = perSecond(grown('handshakeMs'));
   if (after.dialer.agreementsAndHashesMs === undefined) return { perSecond: own };
   const floor = perSecond(grown('agreementsAndHashesMs'));
-  const postQuantumFloor = perSecond(grown('agreementsAndHashesMs') + grown('encapsulationsMs'));
+  const whole = perSecond(grown('wholeMs'));
+  const wholeFloor = perSecond(grown('agreementsAndHashesMs') + grown('encapsulationsMs'));
   return {
     perSecond: own,
     floorPerSecond: floor,
     shareOfFloor: own / floor,
-    postQuantumFloorPerSecond: postQuantumFloor,
-    shareOfPostQuantumFloor: own / postQuantumFloor,
+    wholePerSecond: whole,
+    wholeFloorPerSecond: wholeFloor,
+    shareOfWholeFloor: whole / wholeFloor,
   };
 }
