@@ -162,7 +162,7 @@ export class Endpoint {
     }
   }
 
-  /** When to call `handleTimeout`, or undefined when nothing waits. */
+  /** When to call `handleTimeout`, or undefined when nothing waits; once `pollTransmit` has nothing more. */
   nextTimeout(): number | undefined {
     return this.#wheel.nextDeadline();
   }
@@ -173,10 +173,11 @@ export class Endpoint {
     if (reply) return reply;
     for (let link = this.#transmitting[0]; link; link = this.#transmitting[0]) {
       const transmit = link.pollTransmit(now, this.#buffer);
-      this.#arm(link);
       if (transmit) return transmit;
       link.isInTransmitQueue = false;
       this.#transmitting.shift();
+      // Whatever moved its deadlines has brought it here.
+      this.#wheel.set(link.wheelEntry, link.nextTimeout());
     }
     return undefined;
   }
@@ -194,7 +195,7 @@ export class Endpoint {
       link.isInEventQueue = false;
       this.#eventful.shift();
       // What was read makes room for more, and the peer may be told.
-      this.#queueTransmit(link);
+      if (link.wantsToSend) this.#queueTransmit(link);
     }
     return undefined;
   }
@@ -250,7 +251,6 @@ export class Endpoint {
       link.isInEventQueue = true;
       this.#eventful.push(link);
     }
-    this.#arm(link);
     if (link.isGone) this.#forget(link);
   }
 
@@ -258,10 +258,6 @@ export class Endpoint {
     if (link.isInTransmitQueue) return;
     link.isInTransmitQueue = true;
     this.#transmitting.push(link);
-  }
-
-  #arm(link: Link): void {
-    this.#wheel.set(link.wheelEntry, link.nextTimeout());
   }
 
   #forget(link: Link): void {

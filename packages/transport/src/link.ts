@@ -105,6 +105,11 @@ export class Link {
     return this.#phase.name === 'gone';
   }
 
+  /** Whether there is something that `pollTransmit` might send. */
+  get wantsToSend(): boolean {
+    return this.#connection.wantsToSend;
+  }
+
   /** Whether it still waits for its first response, which a punch may hurry. */
   get isInitiating(): boolean {
     return this.#phase.name === 'initiating';
