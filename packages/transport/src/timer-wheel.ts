@@ -3,6 +3,11 @@
  * the millisecond and yet keep them exact. Setting a timer costs the same with one link as with thousands.
  */
 
+// Jest runs tests in a context of its own, where each look at a global such as `Math` costs much: one look is enough.
+const { floor, max, min, clz32 } = Math;
+const { isNaN } = Number;
+const never = Infinity;
+
 const slots = 256;
 const levels = 3;
 /** Milliseconds that a slot of each level spans: 1, 256, 65,536. */
@@ -16,7 +21,7 @@ const noSlot = -1;
 export class WheelEntry<T> {
   readonly item: T;
   /** Milliseconds, with fractions; Infinity while it is not set. */
-  deadline = Infinity;
+  deadline = never;
   slot = noSlot;
   /** Neighbours in a ring of those of the same slot. */
   next: WheelEntry<T> = this;
@@ -37,23 +42,23 @@ export class TimerWheel<T> {
     undefined,
   );
   /** The earliest deadline of each slot: Infinity when it is empty, NaN when it has to be looked for. */
-  readonly #earliest = new Float64Array(overflowSlot + 1).fill(Infinity);
+  readonly #earliest = new Float64Array(overflowSlot + 1).fill(never);
   /** A bit for each slot with entries. */
   readonly #occupied = new Int32Array(levels * wordsPerLevel);
   /**
    * The millisecond that the wheel has come to: no entry of level 0 is in a slot before it, none of the other levels in
    * one that begins at it or before. Until time has begun all is overflow.
    */
-  #tick = -Infinity;
+  #tick = -never;
 
   /** Sets, moves or (undefined) stops a timer. One that is set to a time already past expires at once. */
   set(entry: WheelEntry<T>, deadline: number | undefined): void {
-    const at = deadline ?? Infinity;
+    const at = deadline ?? never;
     if (!(at >= 0)) throw new RangeError(`no time: ${String(deadline)}`);
     if (at === entry.deadline) return;
     if (entry.slot !== noSlot) this.#remove(entry);
     entry.deadline = at;
-    if (at !== Infinity) this.#insert(entry, this.#slotOf(at));
+    if (at !== never) this.#insert(entry, this.#slotOf(at));
   }
 
   /** The earliest deadline, exactly; undefined when no timer is set. */
@@ -61,9 +66,9 @@ export class TimerWheel<T> {
     let next = this.#earliestOf(overflowSlot);
     for (let level = 0; level < levels; level += 1) {
       const slot = this.#firstSlot(level);
-      if (slot !== noSlot) next = Math.min(next, this.#earliestOf(slot));
+      if (slot !== noSlot) next = min(next, this.#earliestOf(slot));
     }
-    return next === Infinity ? undefined : next;
+    return next === never ? undefined : next;
   }
 
   /**
@@ -71,45 +76,45 @@ export class TimerWheel<T> {
    * the same in no order. A deadline that was past when it was set counts as of the time that the wheel had come to.
    */
   takeExpired(now: number): T | undefined {
-    const nowTick = Math.floor(now);
-    if (this.#tick === -Infinity) this.#begin(nowTick);
+    const nowTick = floor(now);
+    if (this.#tick === -never) this.#begin(nowTick);
     for (;;) {
       const slot = this.#firstSlot(0);
-      const at = slot === noSlot ? Infinity : this.#startOf(slot);
+      const at = slot === noSlot ? never : this.#startOf(slot);
       const coarse = this.#firstCoarseSlot();
-      const coarseAt = coarse === noSlot ? Infinity : this.#startOf(coarse);
+      const coarseAt = coarse === noSlot ? never : this.#startOf(coarse);
       if (coarseAt <= at && coarseAt <= nowTick) {
         // Its entries may be the next: to the finer levels, and look again.
-        this.#tick = Math.max(this.#tick, coarseAt);
+        this.#tick = max(this.#tick, coarseAt);
         this.#scatter(coarse);
         continue;
       }
-      if (at > Math.max(nowTick, this.#tick)) break;
+      if (at > max(nowTick, this.#tick)) break;
       this.#tick = at;
       const entry = this.#dueIn(slot, now);
       if (!entry) return undefined;
       this.#remove(entry);
-      entry.deadline = Infinity;
+      entry.deadline = never;
       return entry.item;
     }
-    this.#tick = Math.max(this.#tick, nowTick);
+    this.#tick = max(this.#tick, nowTick);
     return undefined;
   }
 
   /** What was set before time began is sorted in now, those already past in their order too. */
   #begin(nowTick: number): void {
-    this.#tick = Math.min(nowTick, Math.floor(this.#earliestOf(overflowSlot)));
+    this.#tick = min(nowTick, floor(this.#earliestOf(overflowSlot)));
     this.#scatter(overflowSlot);
   }
 
   #slotOf(deadline: number): number {
     const tick = this.#tick;
-    const at = Math.max(Math.floor(deadline), tick);
+    const at = max(floor(deadline), tick);
     if (at - tick < slots) return at % slots;
     for (let level = 1; level < levels; level += 1) {
       const span = spanMs[level] ?? 1;
-      const number = Math.floor(at / span);
-      if (number - Math.floor(tick / span) < slots) return level * slots + (number % slots);
+      const number = floor(at / span);
+      if (number - floor(tick / span) < slots) return level * slots + (number % slots);
     }
     return overflowSlot;
   }
@@ -117,8 +122,8 @@ export class TimerWheel<T> {
   /** The time at which an occupied slot begins. That of the overflow is where the coarsest slot of its earliest would. */
   #startOf(slot: number): number {
     if (slot === overflowSlot) return floorTo(this.#earliestOf(slot), slots * slots);
-    const span = spanMs[Math.floor(slot / slots)] ?? 1;
-    const current = Math.floor(this.#tick / span);
+    const span = spanMs[floor(slot / slots)] ?? 1;
+    const current = floor(this.#tick / span);
     return (current + ((slot - current) & (slots - 1))) * span;
   }
 
@@ -134,14 +139,14 @@ export class TimerWheel<T> {
 
   /** The occupied slot of a level that comes first from the wheel's time on, around its ring. */
   #firstSlot(level: number): number {
-    const from = Math.floor(this.#tick / (spanMs[level] ?? 1)) % slots;
+    const from = floor(this.#tick / (spanMs[level] ?? 1)) % slots;
     const beforeFrom = (1 << (from & 31)) - 1;
     for (let step = 0; step <= wordsPerLevel; step += 1) {
       const word = ((from >> 5) + step) % wordsPerLevel;
       let bits = this.#occupied[level * wordsPerLevel + word] ?? 0;
       // The word where it begins comes twice: its upper bits first, and its lower bits after all others.
       if (step === 0) bits &= ~beforeFrom;
-      if (bits !== 0) return level * slots + word * 32 + 31 - Math.clz32(bits & -bits);
+      if (bits !== 0) return level * slots + word * 32 + 31 - clz32(bits & -bits);
     }
     return noSlot;
   }
@@ -159,11 +164,11 @@ export class TimerWheel<T> {
   }
 
   #earliestOf(slot: number): number {
-    const known = this.#earliest[slot] ?? Infinity;
+    const known = this.#earliest[slot] ?? never;
     const head = this.#heads[slot];
-    if (!head || !Number.isNaN(known)) return known;
+    if (!head || !isNaN(known)) return known;
     let earliest = head.deadline;
-    for (let entry = head.next; entry !== head; entry = entry.next) earliest = Math.min(earliest, entry.deadline);
+    for (let entry = head.next; entry !== head; entry = entry.next) earliest = min(earliest, entry.deadline);
     this.#earliest[slot] = earliest;
     return earliest;
   }
@@ -191,7 +196,7 @@ export class TimerWheel<T> {
       head.previous.next = entry;
       head.previous = entry;
       // What is not known stays so: NaN is neither smaller nor larger.
-      if (entry.deadline < (this.#earliest[slot] ?? Infinity)) this.#earliest[slot] = entry.deadline;
+      if (entry.deadline < (this.#earliest[slot] ?? never)) this.#earliest[slot] = entry.deadline;
       return;
     }
     entry.next = entry;
@@ -218,11 +223,11 @@ export class TimerWheel<T> {
 
   #empty(slot: number): void {
     this.#heads[slot] = undefined;
-    this.#earliest[slot] = Infinity;
+    this.#earliest[slot] = never;
     if (slot !== overflowSlot) this.#occupied[slot >> 5] = (this.#occupied[slot >> 5] ?? 0) & ~(1 << (slot & 31));
   }
 }
 
 function floorTo(value: number, step: number): number {
-  return Math.floor(value / step) * step;
+  return floor(value / step) * step;
 }

@@ -8,6 +8,7 @@ import type { Link } from '../link.js';
 import type { LinkEnd } from '../link-event.js';
 import { bestCrypto } from '../node/best-crypto.js';
 import type { Role } from '../noise/handshake.js';
+import { initiationBytes } from '../wire/packets.js';
 import { AmplificationCheck } from './amplification-check.js';
 import { allChecks, CheckedEndpoint, NonceLedger, type Bounds, type CheckName } from './checkers.js';
 import { Conversation, otherSide, type SideName } from './conversation.js';
@@ -21,8 +22,8 @@ export interface SimulationOptions {
   readonly onTrace?: ((record: TraceRecord) => void) | undefined;
 }
 
-/** What may go to a candidate unasked: the initiations, or punches, of one introduction. */
-const handshakeGrantBytes = 4 * 1024;
+/** What may go to a candidate unasked: the initiations of one introduction, of which punches may bring about a few. */
+const handshakeGrantBytes = 30 * initiationBytes;
 const keptSteps = 40;
 /** Lingering, draining and as much again. */
 const closeMs = 10_000;

@@ -1,3 +1,6 @@
+// Jest runs tests in a context of its own, where each look at a global such as `Number` costs much: one look is enough.
+const { isSafeInteger } = Number;
+
 /** The bytes do not have the form they should. */
 export class MalformedError extends Error {
   override readonly name = 'MalformedError';
@@ -29,7 +32,7 @@ export class ByteReader {
     const size = 1 << (first >> 6);
     let value = first & 0x3f;
     for (let i = 1; i < size; i += 1) value = value * 256 + this.u8();
-    if (!Number.isSafeInteger(value) || varintBytes(value) !== size) throw new MalformedError('not a canonical varint');
+    if (!isSafeInteger(value) || varintBytes(value) !== size) throw new MalformedError('not a canonical varint');
     return value;
   }
 
@@ -43,6 +46,6 @@ export class ByteReader {
 
 /** How many bytes a varint takes: 1, 2, 4 or 8. */
 export function varintBytes(value: number): number {
-  if (!Number.isSafeInteger(value) || value < 0) throw new RangeError(`no varint: ${String(value)}`);
+  if (!isSafeInteger(value) || value < 0) throw new RangeError(`no varint: ${String(value)}`);
   return value < 0x40 ? 1 : value < 0x4000 ? 2 : value < 0x4000_0000 ? 4 : 8;
 }
