@@ -316,7 +316,11 @@ export class Connection {
       if (writeAck(writer, ack, withContent ? smallestContentBytes : 0))
         acknowledgedUpTo = ack.ranges[0]?.largest ?? -1;
     }
-    if (!withContent) return this.#seal(packet, session, phase, this.#takeNumber());
+    if (!withContent) {
+      // It was due: nobody has to be woken for it any more.
+      this.#timers.set('acknowledgement', this.#acks.deadline);
+      return this.#seal(packet, session, phase, this.#takeNumber());
+    }
     const contents: SentContent[] = [];
     const before = writer.length;
     if (phase === 0) {
