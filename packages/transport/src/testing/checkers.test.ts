@@ -6,6 +6,9 @@ import { nodeCrypto } from '../node/node-crypto.js';
 import { AmplificationCheck } from './amplification-check.js';
 import { allChecks, CheckedEndpoint, CheckFailure, NonceLedger, type CheckableEndpoint } from './checkers.js';
 import { Conversation } from './conversation.js';
+import { DatagramTalk } from './datagram-talk.js';
+import { streamBytes } from './said-bytes.js';
+import { StreamTalk, type StreamTalkEvent } from './stream-talk.js';
 
 const there: Address = { address: '192.0.2.1', port: 1 };
 const elsewhere: Address = { address: '192.0.2.1', port: 2 };
@@ -205,5 +208,128 @@ describe('Conversation', () => {
     expect(() => {
       conversation.receive('a', first);
     }).toThrow('more than');
+  });
+});
+
+describe('DatagramTalk', () => {
+  it('allows any order and any gap, but nothing twice, and nothing that was not sent', () => {
+    const talk = new DatagramTalk(10);
+    const [first, second, third] = [talk.next('a', 8), talk.next('a', 600), talk.next('a', 20)];
+    talk.receive('b', third);
+    talk.receive('b', first);
+    expect([talk.sentBy('a'), talk.receivedBy('b'), talk.receivedBy('a')]).toEqual([3, 2, 0]);
+    expect(() => {
+      talk.receive('b', third);
+    }).toThrow('twice');
+    const altered = [0, 3, 4, 7, 8, 599].map((at) => second.map((byte, i) => (i === at ? byte ^ 1 : byte)));
+    for (const datagram of [...altered, second.subarray(1), second.subarray(0, 599), new Uint8Array(0)]) {
+      expect(() => {
+        talk.receive('b', datagram);
+      }).toThrow('has not sent');
+    }
+    expect(() => {
+      talk.receive('a', second);
+    }).toThrow('has not sent');
+    talk.receive('b', second);
+  });
+});
+
+describe('StreamTalk', () => {
+  const id = 10;
+  /** Side a has opened a stream and written 100 bytes to it. */
+  const setUp = () => {
+    const accepts = (): boolean => true;
+    const link = { open: () => id, write: accepts, end: accepts, reset: accepts, stopSending: accepts };
+    const streams = Object.assign(link, { pause: accepts, resume: accepts }) as never;
+    const talk = new StreamTalk(5);
+    talk.open('a', streams, 'chat');
+    talk.write('a', streams, id, 100);
+    return { talk, streams };
+  };
+  const opened: StreamTalkEvent = { type: 'stream', id, priority: 'chat' };
+  const end: StreamTalkEvent = { type: 'stream-end', id };
+  const data = (offset: number, length: number): StreamTalkEvent => {
+    return { type: 'stream-data', id, bytes: streamBytes(5 + 2 * id, offset, length) };
+  };
+  const hear = (talk: StreamTalk, ...events: StreamTalkEvent[]): void => {
+    for (const event of events) talk.receive('b', event);
+  };
+  const wrong = (talk: StreamTalk, event: StreamTalkEvent, to: 'a' | 'b' = 'b'): void => {
+    expect(() => {
+      talk.receive(to, event);
+    }).toThrow('hears');
+  };
+
+  it('is content with all that was written, in order, and with its end', () => {
+    const { talk, streams } = setUp();
+    expect([talk.isSettled, talk.openFor('a'), talk.openFor('b')]).toEqual([false, 1, 0]);
+    hear(talk, opened, data(0, 60), data(60, 40));
+    expect([talk.isSettled, talk.openFor('b')]).toEqual([true, 1]);
+    talk.end('a', streams, id);
+    expect(talk.isSettled).toBe(false);
+    hear(talk, end);
+    talk.end('b', streams, id);
+    talk.receive('a', end);
+    expect([talk.isSettled, talk.openFor('a'), talk.openFor('b')]).toEqual([true, 0, 0]);
+    expect(talk.usableBy('a')).toEqual([]);
+  });
+
+  it('finds what comes before its time, twice, out of order, altered or too late', () => {
+    const { talk, streams } = setUp();
+    wrong(talk, data(0, 10));
+    wrong(talk, { ...opened, priority: 'files' });
+    wrong(talk, opened, 'a');
+    hear(talk, opened);
+    wrong(talk, opened);
+    wrong(talk, data(1, 10));
+    hear(talk, data(0, 10));
+    wrong(talk, data(0, 10));
+    wrong(talk, data(10, 91));
+    wrong(talk, end);
+    talk.end('a', streams, id);
+    wrong(talk, end);
+    hear(talk, data(10, 90), end);
+    wrong(talk, end);
+    wrong(talk, data(100, 1));
+    wrong(talk, { ...end, id: 18 });
+  });
+
+  it('finds what comes although it is paused, and nothing that is due', () => {
+    const { talk, streams } = setUp();
+    hear(talk, opened);
+    talk.setPaused('b', streams, id, true);
+    wrong(talk, data(0, 10));
+    talk.resumeAll('b', streams);
+    expect(talk.isSettled).toBe(false);
+    hear(talk, data(0, 100));
+    expect(talk.isSettled).toBe(true);
+  });
+
+  it('wants the code of a reset, and of a stop, and none that nobody asked for', () => {
+    const { talk, streams } = setUp();
+    hear(talk, opened);
+    wrong(talk, { type: 'stream-reset', id, code: 0 });
+    wrong(talk, { type: 'stream-stopped', id, code: 0 });
+    talk.reset('a', streams, id, 7);
+    wrong(talk, { type: 'stream-reset', id, code: 8 });
+    hear(talk, { type: 'stream-reset', id, code: 7 });
+    wrong(talk, { type: 'stream-reset', id, code: 7 });
+    talk.write('b', streams, id, 5);
+    talk.stopSending('a', streams, id, 9);
+    expect(talk.isSettled).toBe(false);
+    wrong(talk, { type: 'stream-stopped', id, code: 8 });
+    hear(talk, { type: 'stream-stopped', id, code: 9 });
+    wrong(talk, { type: 'stream-stopped', id, code: 9 });
+    expect([talk.isSettled, talk.openFor('a'), talk.openFor('b')]).toEqual([true, 0, 0]);
+  });
+
+  it('finds a writer who is never told to go on', () => {
+    const { talk } = setUp();
+    hear(talk, opened, data(0, 100));
+    talk.write('a', { write: () => false } as never, id, 1);
+    hear(talk, data(100, 1));
+    expect(talk.isSettled).toBe(false);
+    talk.receive('a', { type: 'stream-drain', id });
+    expect(talk.isSettled).toBe(true);
   });
 });

@@ -1,8 +1,11 @@
 /** Two links of one introduction, and what each side has said to the other: every message once, whole and in order. */
-import { SeededRandom } from '@parley/simulator';
-import { transportLimits } from '../limits.js';
 import type { Link } from '../link.js';
 import type { LinkEnd } from '../link-event.js';
+import type { StreamSet } from '../streams/stream-set.js';
+import { DatagramTalk } from './datagram-talk.js';
+import { saidBytes } from './said-bytes.js';
+import { StreamTalk } from './stream-talk.js';
+import { unlessRefused } from './unless-refused.js';
 
 export type SideName = 'a' | 'b';
 
@@ -10,11 +13,10 @@ export function otherSide(side: SideName): SideName {
   return side === 'a' ? 'b' : 'a';
 }
 
-/** Conversation and number of the message. */
-const headerBytes = 8;
-
-/** What messages are filled with: each with another part of it. */
-const noise = Buffer.from(new SeededRandom(0xc0ffee).bytes(2 * transportLimits.messageBytes));
+/** More than there are conversations in a run, and flows in a conversation. */
+const datagramFlows = 1_000_000;
+const streamFlows = 2_000_000;
+const flowsOfConversation = 100_000;
 
 class Half {
   /** Of each message that was sent. */
@@ -22,6 +24,8 @@ class Half {
   receivedMessages = 0;
   receivedBytes = 0;
   sentBytes = 0;
+  /** `send` has said that more has to wait, and nobody has said since that it need not. */
+  waitsForDrain = false;
   link: Link | undefined;
   isEstablished = false;
   hasClosed = false;
@@ -34,12 +38,16 @@ export class Conversation {
   readonly number: number;
   readonly halves: Readonly<Record<SideName, Half>> = { a: new Half(), b: new Half() };
   readonly openedAt: number;
+  readonly datagrams: DatagramTalk;
+  readonly streams: StreamTalk;
   /** One side is gone without a word: nothing is expected of the other but that it notices. */
   isBroken = false;
 
   constructor(number: number, openedAt: number) {
     this.number = number;
     this.openedAt = openedAt;
+    this.datagrams = new DatagramTalk(datagramFlows + 2 * number);
+    this.streams = new StreamTalk(streamFlows + flowsOfConversation * number);
   }
 
   /** Whether both sides are, or may still become, able to talk. */
@@ -58,16 +66,30 @@ export class Conversation {
   /** Whether all that was said has arrived and is acknowledged. */
   get isQuiet(): boolean {
     const { a, b } = this.halves;
-    return hasAll(a, b) && hasAll(b, a);
+    return hasAll(a, b) && hasAll(b, a) && (this.streams.isEmpty || this.#areStreamsSettled);
   }
 
-  /** @param length at least 8 bytes */
+  /** Whether, beyond that, nothing is on its way, nor waits for it. */
+  get isAtRest(): boolean {
+    if (!this.isEstablished || !this.isQuiet) return false;
+    return this.#all(({ link }) => link?.usage.bytesInFlight === 0 && !link.streams.hasContent);
+  }
+
+  /** The streams of a side's link, while they can be used. */
+  streamsOf(side: SideName): StreamSet | undefined {
+    const { link } = this.halves[side];
+    return link?.state === 'connecting' || link?.state === 'established' ? link.streams : undefined;
+  }
+
+  /** Unless its buffer has no room for it. @param length at least 8 bytes */
   send(from: SideName, length: number): void {
     const half = this.halves[from];
     const message = this.#message(from, half.lengths.length, length);
-    half.link?.send(message);
+    const mayGoOn = unlessRefused(['SEND_BUFFER_FULL'], () => half.link?.send(message) ?? true);
+    if (mayGoOn === undefined) return;
     half.lengths.push(message.length);
     half.sentBytes += message.length;
+    if (!mayGoOn) half.waitsForDrain = true;
   }
 
   /** @throws Error when it is not exactly the next of what the other side has sent */
@@ -85,12 +107,13 @@ export class Conversation {
   }
 
   #message(from: SideName, number: number, length: number): Uint8Array {
-    const message = Buffer.alloc(Math.max(length, headerBytes));
-    message.writeUInt32BE(this.number * 2 + (from === 'a' ? 0 : 1), 0);
-    message.writeUInt32BE(number, 4);
-    const start = (number * 7_919 + this.number * 104_729) % transportLimits.messageBytes;
-    noise.copy(message, headerBytes, start, start + message.length - headerBytes);
-    return message;
+    return saidBytes(this.number * 2 + (from === 'a' ? 0 : 1), number, length);
+  }
+
+  /** All is heard, and what has ended on both sides is forgotten. */
+  get #areStreamsSettled(): boolean {
+    if (!this.streams.isSettled) return false;
+    return (['a', 'b'] as const).every((side) => this.streamsOf(side)?.openStreams === this.streams.openFor(side));
   }
 
   #all(holds: (half: Half) => boolean): boolean {
@@ -99,5 +122,9 @@ export class Conversation {
 }
 
 function hasAll(receiver: Half, sender: Half): boolean {
-  return receiver.receivedMessages === sender.lengths.length && (sender.link?.bufferedBytes ?? 0) === 0;
+  return (
+    !sender.waitsForDrain &&
+    receiver.receivedMessages === sender.lengths.length &&
+    (sender.link?.bufferedBytes ?? 0) === 0
+  );
 }

@@ -1,10 +1,12 @@
 /** Anything that two devices and the path between them may do, in any order; the seed decides. */
 import { perfectConditions, type Conditions } from '@parley/simulator';
+import { keyLimits } from '../session/key-limits.js';
 import { transportLimits, type TransportConfig } from '../limits.js';
 import type { LinkEnd } from '../link-event.js';
 import type { Bounds, CheckName } from './checkers.js';
 import { otherSide, type Conversation, type SideName } from './conversation.js';
 import { randomConditions, roughnessOf } from './random-conditions.js';
+import { sendDatagrams, talkAtRandom } from './random-talk.js';
 import { Simulation, SimulationFailure, strangerNetwork, type RunReport } from './simulation.js';
 
 export interface RandomRunOptions {
@@ -21,17 +23,32 @@ const healedMs = 30_000;
 /** A path that has been good for so long has let something through: neither a link nor a handshake may fail on it. */
 const recoveryMs = 11_000;
 const capturedDatagrams = 64;
+/** Some runs have so little room for what is to be sent that writers have to wait. */
+const smallBufferBytes = 128 * 1024;
 /** The client's figure. */
 const watchedMs = 10_000;
 /** A link that closes on a good path gets rid of so much before it gives up. */
 const easyBytes = 16 * 1024;
+/** So many datagrams do not have to wait for anything on a good path. */
+const fewDatagrams = 5;
+const easyMs = 1_000;
+/** Beside the latency, where nothing is lost. */
+const promptMs = 20;
+/** While keys are renewed there is so much to say, for so long. */
+const denselyMs = 20;
+const manyMs = 1_000;
+const bothSides = ['a', 'b'] as const;
 
 /** @throws SimulationFailure */
 export function runRandom(seed: number, options: RandomRunOptions = {}): RunReport {
   const captured: Uint8Array[] = [];
   // Half of the runs watch their links, as a client does while a conversation is open; in the others silence is free.
   const isWatched = seed % 2 === 0;
-  const config = { keepAliveMs: isWatched ? watchedMs : Infinity, ...options.config };
+  const config = {
+    keepAliveMs: isWatched ? watchedMs : Infinity,
+    ...(seed % 5 === 0 ? { sendBufferBytes: smallBufferBytes } : {}),
+    ...options.config,
+  };
   const simulation = new Simulation({
     seed,
     ...options,
@@ -68,6 +85,18 @@ class RandomRun {
       weight: 30,
       act: () => {
         this.#say();
+      },
+    },
+    {
+      weight: 30,
+      act: () => {
+        this.#useStreams();
+      },
+    },
+    {
+      weight: 2,
+      act: () => {
+        this.#talkLong();
       },
     },
     {
@@ -130,43 +159,69 @@ class RandomRun {
     this.#simulation = simulation;
     this.#captured = captured;
     this.#mayMove = mayMove;
-    this.#mobile = simulation.random.oneOf(['a', 'b']);
+    this.#mobile = simulation.random.oneOf(bothSides);
     simulation.onEnded = (conversation, side, end) => {
       this.#judge(conversation, side, end);
     };
-    this.#conversation = simulation.introduce(simulation.random.oneOf(['a', 'b']));
+    this.#conversation = simulation.introduce(simulation.random.oneOf(bothSides));
   }
 
   run(): void {
     const { random, network } = this.#simulation;
-    for (let left = random.between(5, 25); left > 0; left -= 1) {
+    for (let left = random.between(5, 35); left > 0; left -= 1) {
       this.#operation()();
       network.run(random.chance(0.3) ? 0 : random.fraction() * 2_000);
       this.#converse();
     }
     this.#settle();
-    this.#simulation.endAll(this.#conversation, random.oneOf(['a', 'b']));
+    this.#simulation.endAll(this.#conversation, random.oneOf(bothSides));
   }
 
   /** All arrives once the path is good. */
   #settle(): void {
-    const { network, random, sides } = this.#simulation;
+    const { network, random } = this.#simulation;
     this.#heal();
-    for (const side of ['a', 'b'] as const) this.#simulation.setReading(side, true);
+    this.#readAll();
     // A link that was just about to fail may still do so; the next one may not.
     network.run(recoveryMs);
     this.#converse();
-    for (const side of ['a', 'b'] as const) this.#conversation.send(side, random.between(8, 5_000));
-    sides.a.host.wake();
-    sides.b.host.wake();
-    if (network.runUntil(() => this.#conversation.isEstablished && this.#conversation.isQuiet, healedMs)) return;
-    throw new Error(`not all has arrived ${String(healedMs)} ms after the path healed`);
+    this.#readAll();
+    const conversation = this.#conversation;
+    for (const side of bothSides) conversation.send(side, random.between(8, 5_000));
+    if (!network.runUntil(() => conversation.isEstablished && conversation.isQuiet, healedMs)) {
+      throw new Error(`not all has arrived ${String(healedMs)} ms after the path healed`);
+    }
+    this.#exchangeDatagrams();
+  }
+
+  /** Where nothing is lost and nobody waits, datagrams arrive too. */
+  #exchangeDatagrams(): void {
+    const { network, random } = this.#simulation;
+    const { datagrams } = this.#conversation;
+    const [hadA, hadB] = [datagrams.receivedBy('a'), datagrams.receivedBy('b')];
+    for (const side of bothSides) {
+      const link = this.#conversation.streamsOf(side);
+      if (link) sendDatagrams(random, this.#conversation, side, link, fewDatagrams);
+      this.#conversation.halves[side].link?.touch();
+    }
+    const haveCome = (): boolean =>
+      datagrams.receivedBy('a') === hadA + fewDatagrams && datagrams.receivedBy('b') === hadB + fewDatagrams;
+    if (!network.runUntil(haveCome, easyMs)) throw new Error('datagrams are lost on a good path');
+  }
+
+  /** Both sides read whatever comes. */
+  #readAll(): void {
+    for (const side of bothSides) {
+      this.#simulation.setReading(side, true);
+      const link = this.#conversation.streamsOf(side);
+      if (link) this.#conversation.streams.resumeAll(side, link);
+    }
   }
 
   /** The server introduces the two again when they can talk no more. */
   #converse(): void {
     if (this.#conversation.isLive) return;
-    this.#conversation = this.#simulation.introduce(this.#simulation.random.oneOf(['a', 'b']));
+    this.#conversation = this.#simulation.introduce(this.#simulation.random.oneOf(bothSides));
   }
 
   #operation(): () => void {
@@ -181,7 +236,7 @@ class RandomRun {
 
   #say(): void {
     const { random } = this.#simulation;
-    const from = random.oneOf(['a', 'b'] as const);
+    const from = random.oneOf(bothSides);
     const longest = random.oneOf([100, 100, 3_000, transportLimits.messageBytes]);
     const count = random.between(1, longest > 3_000 ? 4 : 40);
     this.#simulation.log(`${from} says ${String(count)} messages of up to ${String(longest)} bytes`);
@@ -196,18 +251,87 @@ class RandomRun {
     this.#conversation.send(from, length);
   }
 
+  #useStreams(): void {
+    const { random } = this.#simulation;
+    const side = random.oneOf(bothSides);
+    const { link } = this.#conversation.halves[side];
+    if (!link || link.bufferedBytes > 1024 * 1024) return;
+    const done = talkAtRandom(random, this.#conversation, side);
+    link.touch();
+    if (done !== undefined) this.#simulation.log(`${side}: ${done}`);
+  }
+
+  /** Keys grow old while both sides talk. Where nothing is lost, nobody may notice that they are renewed. */
+  #talkLong(): void {
+    const { network, random } = this.#simulation;
+    const conversation = this.#conversation;
+    const isCalm = random.chance(0.6);
+    const latencyMs = this.#heal();
+    this.#readAll();
+    // Keys that have expired are there again after that.
+    for (const side of bothSides) this.#sayOne(side, 8);
+    network.runUntil(() => conversation.isAtRest || !conversation.isLive, healedMs);
+    const hearMs = isCalm && conversation.isAtRest ? latencyMs + promptMs : Infinity;
+    if (!isCalm) this.#changePath();
+    const epochBefore = this.#epochOf('a');
+    const durationMs = random.between(keyLimits.rekeyAfterMs, 3 * keyLimits.rekeyAfterMs);
+    const everyMs = random.oneOf([500, 1_000, 3_000]);
+    this.#simulation.log(`both talk for ${String(durationMs)} ms, each is heard after ${String(hearMs)} ms`);
+    const endAt = network.now + durationMs;
+    while (network.now < endAt && conversation.isLive) {
+      for (const side of bothSides) {
+        this.#sayPromptly(side, hearMs);
+        network.run(random.fraction() * (this.#areKeysDue ? denselyMs : everyMs));
+      }
+    }
+    if (hearMs === Infinity) return;
+    network.run(hearMs);
+    const renewals = Math.floor(durationMs / (keyLimits.rekeyAfterMs + 4 * everyMs));
+    for (const side of bothSides) {
+      const epoch = this.#epochOf(side);
+      if (epoch < epochBefore + renewals) throw new Error(`${side} still has the keys of epoch ${String(epoch)}`);
+    }
+  }
+
+  /** @throws Error when it is not heard within that time */
+  #sayPromptly(side: SideName, hearMs: number): void {
+    const conversation = this.#conversation;
+    const [ours, theirs] = [conversation.halves[side], conversation.halves[otherSide(side)]];
+    this.#sayOne(side, this.#simulation.random.between(8, 200));
+    const said = ours.lengths.length;
+    if (hearMs === Infinity) return;
+    this.#simulation.network.schedule(hearMs, () => {
+      if (theirs.receivedMessages >= said) return;
+      throw new Error(`what ${side} says is not heard within ${hearMs.toFixed(0)} ms`);
+    });
+  }
+
+  /** The keys are about to be renewed, or just being so. */
+  get #areKeysDue(): boolean {
+    const { link } = this.#conversation.halves.a;
+    const ageMs = link?.status(this.#simulation.network.now).keys.ageMs ?? 0;
+    return ageMs > keyLimits.rekeyAfterMs - denselyMs && ageMs < keyLimits.rekeyAfterMs + manyMs;
+  }
+
+  #epochOf(side: SideName): number {
+    return this.#conversation.halves[side].link?.status(this.#simulation.network.now).keys.epoch ?? -1;
+  }
+
   #changePath(): void {
     const { random } = this.#simulation;
     const conditions = randomConditions(random);
     if (random.chance(0.7)) this.#apply(conditions);
-    else this.#apply(conditions, random.oneOf(['a', 'b'] as const));
+    else this.#apply(conditions, random.oneOf(bothSides));
   }
 
-  #heal(): void {
+  /** @returns the latency in either direction */
+  #heal(): number {
     const { a, b } = this.#simulation.sides;
     this.#simulation.network.change({}, { from: a.host.address.address, to: b.host.address.address });
     this.#simulation.network.change({}, { from: b.host.address.address, to: a.host.address.address });
-    this.#apply({ ...perfectConditions, latencyMs: this.#simulation.random.between(1, 50) });
+    const latencyMs = this.#simulation.random.between(1, 50);
+    this.#apply({ ...perfectConditions, latencyMs });
+    return latencyMs;
   }
 
   /** Nothing passes for a while, in one direction or in both. */
@@ -215,7 +339,7 @@ class RandomRun {
     const { network, random } = this.#simulation;
     const durationMs = random.between(100, random.oneOf([1_000, 5_000, 20_000]));
     if (random.chance(0.5)) this.#apply({ blocked: true });
-    else this.#apply({ blocked: true }, random.oneOf(['a', 'b'] as const));
+    else this.#apply({ blocked: true }, random.oneOf(bothSides));
     network.run(durationMs);
     this.#heal();
   }
@@ -256,7 +380,7 @@ class RandomRun {
 
   #stopReading(): void {
     const { network, random } = this.#simulation;
-    const side = random.oneOf(['a', 'b'] as const);
+    const side = random.oneOf(bothSides);
     const durationMs = random.between(100, 5_000);
     this.#simulation.setReading(side, false);
     this.#calmSince = Math.max(this.#calmSince, network.now + durationMs);
@@ -274,7 +398,7 @@ class RandomRun {
       const bytes = random.oneOf(this.#captured).slice();
       if (random.chance(0.5)) bytes[random.below(bytes.length)] = random.below(256);
       const from = { address: `${strangerNetwork}${String(random.below(256))}`, port: 1 + random.below(65_535) };
-      network.inject(from, sides[random.oneOf(['a', 'b'] as const)].host.address, bytes);
+      network.inject(from, sides[random.oneOf(bothSides)].host.address, bytes);
     }
   }
 
@@ -283,17 +407,17 @@ class RandomRun {
     const { network, random } = this.#simulation;
     const durationMs = random.between(30_000, 200_000);
     this.#simulation.log(`${String(durationMs)} ms go by`);
-    for (const side of ['a', 'b'] as const) this.#simulation.setReading(side, true);
+    this.#readAll();
     if (random.chance(0.5)) this.#heal();
     network.run(durationMs);
   }
 
   #close(): void {
-    this.#simulation.close(this.#conversation, this.#simulation.random.oneOf(['a', 'b']));
+    this.#simulation.close(this.#conversation, this.#simulation.random.oneOf(bothSides));
   }
 
   #crash(): void {
-    this.#simulation.crash(this.#simulation.random.oneOf(['a', 'b']));
+    this.#simulation.crash(this.#simulation.random.oneOf(bothSides));
   }
 
   /** Little was left to be acknowledged, and nothing stood in its way. */

@@ -224,16 +224,20 @@ export class Simulation {
           this.log(`${name} hears of a move`);
           break;
         case 'drain':
-        case 'streams-available':
+          half.waitsForDrain = false;
           break;
         case 'datagram':
+          conversation.datagrams.receive(name, next.event.bytes);
+          break;
+        case 'streams-available':
         case 'stream':
         case 'stream-data':
         case 'stream-drain':
         case 'stream-end':
         case 'stream-reset':
         case 'stream-stopped':
-          throw new Error(`${name} hears of a ${next.event.type} that nobody sent`);
+          conversation.streams.receive(name, next.event);
+          break;
       }
     }
   }
