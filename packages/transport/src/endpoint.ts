@@ -58,7 +58,8 @@ export class Endpoint {
   readonly #environment: LinkEnvironment;
   readonly #byIndex = new Map<number, Link>();
   readonly #byIntroduction = new Map<string, Link>();
-  readonly #initiating = new Set<Link>();
+  /** Links that wait for their first response, by each of their candidates. */
+  readonly #initiating = new Map<string, Set<Link>>();
   /** By the ephemeral key of the initiation, and which one it is for each link. */
   readonly #answered = new Map<string, Answered>();
   readonly #answeredKeys = new Map<Link, string>();
@@ -118,7 +119,7 @@ export class Endpoint {
     const candidates = introduction.candidates.slice(0, transportLimits.candidates);
     const link = this.#newLink(now, { ...introduction, candidates });
     this.#byIntroduction.set(id, link);
-    if (link.isInitiating) this.#initiating.add(link);
+    if (link.isInitiating) this.#awaitPunches(link);
     this.#onActivity(link);
     return link;
   }
@@ -138,7 +139,7 @@ export class Endpoint {
         const link = response && this.#byIndex.get(response.receiverIndex);
         if (!link || !hasNoMac2(bytes) || !this.#mac1.verify(bytes)) return;
         link.handleResponse(now, from, response);
-        if (!link.isInitiating) this.#initiating.delete(link);
+        if (!link.isInitiating) this.#forgetPunches(link);
         return;
       }
       case packetTypes.cookieReply: {
@@ -148,7 +149,7 @@ export class Endpoint {
       }
       case packetTypes.punch:
         if (bytes.length !== punchBytes) return;
-        for (const link of this.#initiating) link.handlePunch(now, from);
+        for (const link of this.#initiating.get(textOf(from)) ?? []) link.handlePunch(now, from);
         return;
       default:
         return;
@@ -264,8 +265,25 @@ export class Endpoint {
     const id = keyOf(link.introduction.id);
     // Another may have been opened for it since.
     if (this.#byIntroduction.get(id) === link) this.#byIntroduction.delete(id);
-    this.#initiating.delete(link);
+    this.#forgetPunches(link);
     this.#forgetAnswered(link);
+  }
+
+  #awaitPunches(link: Link): void {
+    for (const candidate of link.introduction.candidates) {
+      const at = textOf(candidate);
+      const links = this.#initiating.get(at);
+      if (links) links.add(link);
+      else this.#initiating.set(at, new Set([link]));
+    }
+  }
+
+  #forgetPunches(link: Link): void {
+    for (const candidate of link.introduction.candidates) {
+      const at = textOf(candidate);
+      const links = this.#initiating.get(at);
+      if (links?.delete(link) === true && links.size === 0) this.#initiating.delete(at);
+    }
   }
 
   #forgetAnswered(link: Link): void {
@@ -283,6 +301,11 @@ export class Endpoint {
       return index;
     }
   }
+}
+
+/** A key for a map, from an address. */
+function textOf({ address, port }: Address): string {
+  return `${address} ${String(port)}`;
 }
 
 /** A key for a map, from bytes. */

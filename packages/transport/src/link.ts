@@ -235,8 +235,9 @@ export class Link {
    * a punch says is not authenticated, so it only ever brings an initiation to where one has been sent already.
    */
   handlePunch(now: number, from: Address): void {
+    if (this.#phase.name !== 'initiating' || !this.#contact?.answersPunch(now, from)) return;
     const initiation = this.#handshakes.initiation(now);
-    if (this.#phase.name !== 'initiating' || !initiation || !this.#contact?.answersPunch(now, from)) return;
+    if (!initiation) return;
     this.#contact.onHandshakeSent(now);
     this.#outbox.push(from, initiation);
     this.#environment.onActivity(this);

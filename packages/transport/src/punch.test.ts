@@ -88,4 +88,47 @@ describe('a punch', () => {
     for (let i = 1; i < answeredAt.length; i += 1)
       expect(answeredAt[i]! - answeredAt[i - 1]!).toBeGreaterThanOrEqual(50);
   });
+
+  it('of a stranger costs no work for the links that wait for another', () => {
+    const random = new SeededRandom(3);
+    const endpoint = new Endpoint({
+      crypto: nodeCrypto,
+      random: (length) => random.bytes(length),
+      keyPair: seededKeyPair(random),
+    });
+    const peerKey = seededKeyPair(random).publicKey;
+    const links = Array.from({ length: 20 }, (_, i) =>
+      endpoint.open(0, {
+        id: random.bytes(16),
+        psk: random.bytes(32),
+        peerKey,
+        role: 'initiator',
+        candidates: [there, { ...there, port: 3_000 + i }],
+      }),
+    );
+    transmits(endpoint, 0);
+    let asked = 0;
+    for (const link of links) {
+      const handle = link.handlePunch.bind(link);
+      link.handlePunch = (now, from) => {
+        asked += 1;
+        handle(now, from);
+      };
+    }
+    const punch = Uint8Array.of(packetTypes.punch, 1, 2, 3, 4, 5, 6, 7, 8);
+    for (const from of [stranger, { ...there, port: 2_223 }, { ...there, address: stranger.address }]) {
+      endpoint.handleDatagram(1, from, punch);
+    }
+    expect(asked).toBe(0);
+    expect(transmits(endpoint, 1)).toEqual([]);
+
+    endpoint.handleDatagram(1, { ...there, port: 3_007 }, punch);
+    expect(asked).toBe(1);
+    expect(transmits(endpoint, 1).map(({ to }) => to)).toEqual([{ ...there, port: 3_007 }]);
+    // Links that share a candidate are asked each, until they have ended.
+    links[3]!.close(1);
+    endpoint.handleDatagram(100, there, punch);
+    expect(asked).toBe(20);
+    expect(transmits(endpoint, 100)).toHaveLength(19);
+  });
 });
