@@ -13,6 +13,8 @@ export interface LinkHandlers {
   readonly drain?: (() => void) | undefined;
   /** The peer opened a stream. Without this handler it is refused. */
   readonly stream?: ((stream: LinkStream) => void) | undefined;
+  /** `openStream` threw STREAM_LIMIT; the peer allows more now. */
+  readonly streamsAvailable?: (() => void) | undefined;
   /** Perhaps; what was lost on the way does not come. */
   readonly datagram?: ((bytes: Uint8Array) => void) | undefined;
   /** Called once; nothing follows. */
@@ -35,7 +37,7 @@ export interface StreamHandlers {
 /** The application refuses a stream that it has no use for with this code. */
 const refusedCode = 0;
 
-/** A stream of bytes both ways. */
+/** A stream of bytes both ways. Once its link is closing or has ended only `write` throws; all else does nothing then. */
 export class LinkStream {
   readonly id: number;
   readonly priority: StreamPriority;
@@ -66,32 +68,39 @@ export class LinkStream {
 
   /** Nothing more is written. */
   end(): void {
-    this.#link.streams.end(this.id);
+    this.#usableStreams?.end(this.id);
     this.isSendingOver = true;
     this.#touch();
   }
 
   /** Gives up what was written and has not arrived. */
   reset(code: number): void {
-    this.#link.streams.reset(this.id, code);
+    this.#usableStreams?.reset(this.id, code);
     this.isSendingOver = true;
     this.#touch();
   }
 
-  /** Asks the peer to send no more. */
+  /** Asks the peer to send no more. Nothing more comes, and nobody is told how the peer ends. */
   stopSending(code: number): void {
-    this.#link.streams.stopSending(this.id, code);
+    this.#usableStreams?.stopSending(this.id, code);
+    this.isReceivingOver = true;
     this.#touch();
   }
 
   /** No more `data`, until `resume`; the peer then waits, too. */
   pause(): void {
-    this.#link.streams.pause(this.id);
+    this.#usableStreams?.pause(this.id);
   }
 
   resume(): void {
-    this.#link.streams.resume(this.id);
+    this.#usableStreams?.resume(this.id);
     this.#touch();
+  }
+
+  /** Undefined when nobody needs to hear of this stream: the peer may have ended the link, and its user not know yet. */
+  get #usableStreams(): Link['streams'] | undefined {
+    const { state } = this.#link;
+    return state === 'closing' || state === 'ended' ? undefined : this.#link.streams;
   }
 }
 
@@ -134,6 +143,11 @@ export class LinkHandle {
   /** Bytes of messages and streams that the peer has not acknowledged. */
   get bufferedBytes(): number {
     return this.#link.bufferedBytes;
+  }
+
+  /** Streams that at least one side has not ended, for all that is known here. */
+  get openStreams(): number {
+    return this.#streams.size;
   }
 
   /** Of its keys. */
@@ -214,7 +228,9 @@ export class LinkHandle {
         this.#handlers.drain?.();
         return;
       case 'moved':
+        return;
       case 'streams-available':
+        this.#handlers.streamsAvailable?.();
         return;
       case 'stream': {
         const stream = this.#stream(event.id, event.priority);
@@ -236,6 +252,7 @@ export class LinkHandle {
         this.#handlers.datagram?.(event.bytes);
         return;
       case 'ended':
+        this.#streams.clear();
         this.#handlers.ended?.(event.end);
         return;
     }
