@@ -305,7 +305,7 @@ export class Link {
     const queued = this.#outbox.shift();
     if (queued) return queued;
     if (this.#phase.name !== 'open' && this.#phase.name !== 'closing') return undefined;
-    const isDone = this.#phase.name === 'closing' && this.#streams.bufferedBytes === 0 && !this.#isHalfFinal;
+    const isDone = this.#phase.name === 'closing' && this.#streams.isAllDelivered && !this.#isHalfFinal;
     if (this.#phase.name === 'closing' && isDone && this.#handshakes.keys.current) {
       const { code, reason } = this.#phase;
       this.#sayClose(now, code, reason, { kind: 'closed', by: 'us', code, reason });

@@ -37,6 +37,12 @@ export class OtherStreams {
     return this.#table.size;
   }
 
+  /** The peer knows of each how it ended, and whether we want no more of it. */
+  get isAllDelivered(): boolean {
+    for (const stream of this.#table.all()) if (!stream.isDelivered) return false;
+    return true;
+  }
+
   /** For the application. */
   get(id: number): Stream | undefined {
     return this.#table.get(id);

@@ -22,6 +22,8 @@ export const streamLimits = {
   linkGaps: 2_048,
   /** Datagrams that wait to be sent, and to be read; the oldest gives way. */
   datagrams: 64,
+  /** So many packets in a row may have no room for a datagram, because of an ACK perhaps; the next drops it. */
+  datagramPasses: 2,
   /** The most that one has before the path is known: it fits into the smallest packet. */
   datagramBytes: 1_024,
   /** All that wait to be read together. */

@@ -383,3 +383,67 @@ describe('repetition', () => {
     expect(repeated && framesOf(repeated)).toEqual([`stream ${String(id)} at 0, 10, end`]);
   });
 });
+
+describe('a datagram that no packet has room for', () => {
+  it('is dropped when the maximum sinks, and what is behind it leaves', () => {
+    const [a, b] = pair();
+    a.sendDatagram(new Uint8Array(1_000));
+    a.sendDatagram(new Uint8Array(20));
+    a.maxDatagramBytes = 900;
+    expect(framesOf(packetFrom(a, b))).toEqual(['datagram 20']);
+    expect(a.hasContent).toBe(false);
+  });
+
+  it('is dropped too where packets are smaller than the maximum says', () => {
+    const [a, b] = pair();
+    a.sendDatagram(new Uint8Array(1_000));
+    a.sendDatagram(new Uint8Array(20));
+    expect([1, 2].map(() => packetFrom(a, b, 900).bytes.length)).toEqual([0, 0]);
+    expect(framesOf(packetFrom(a, b, 900))).toEqual(['datagram 20']);
+    expect(a.hasContent).toBe(false);
+  });
+
+  it('waits for a packet without an ACK', () => {
+    const [a, b] = pair();
+    a.sendDatagram(new Uint8Array(1_000));
+    expect(packetFrom(a, b, 900).bytes.length).toBe(0);
+    expect(framesOf(packetFrom(a, b))).toEqual(['datagram 1000']);
+  });
+});
+
+describe('isAllDelivered', () => {
+  it('waits for the end, the reset and the stop of a stream, and for datagrams to leave', () => {
+    const [a, b] = pair();
+    const open = (): number => {
+      const id = a.open('files');
+      a.write(id, new Uint8Array(10));
+      exchange(a, b);
+      return id;
+    };
+    const steps: readonly ((id: number) => void)[] = [
+      (id) => {
+        a.end(id);
+      },
+      (id) => {
+        a.reset(id, 1);
+      },
+      (id) => {
+        a.stopSending(id, 1);
+      },
+    ];
+    for (const step of steps) {
+      const id = open();
+      expect(a.isAllDelivered).toBe(true);
+      step(id);
+      expect([a.bufferedBytes, a.isAllDelivered]).toEqual([0, false]);
+      const packet = packetFrom(a, b);
+      expect([a.hasContent, a.isAllDelivered]).toEqual([false, false]);
+      packet.acknowledge();
+      expect(a.isAllDelivered).toBe(true);
+    }
+    a.sendDatagram(new Uint8Array(1));
+    expect(a.isAllDelivered).toBe(false);
+    packetFrom(a, b);
+    expect(a.isAllDelivered).toBe(true);
+  });
+});

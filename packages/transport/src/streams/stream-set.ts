@@ -44,6 +44,8 @@ export class StreamSet implements ScheduleListener {
   #isDrained = false;
   #datagramsOut: DatagramQueue | undefined;
   #datagramsIn: DatagramQueue | undefined;
+  /** Packets in a row with nothing before the datagrams, and without room for the first. */
+  #passedOver = 0;
   #isRefused = false;
   #maxDatagramBytes: number = streamLimits.datagramBytes;
 
@@ -62,6 +64,14 @@ export class StreamSet implements ScheduleListener {
   /** Written, and not yet acknowledged. */
   get bufferedBytes(): number {
     return this.#schedule.unsentBytes + this.#schedule.unacknowledgedBytes;
+  }
+
+  /**
+   * Nothing is left to send, and the peer has acknowledged all that has to arrive: bytes, the end or the reset of each
+   * stream, STOP_SENDING. Datagrams have left.
+   */
+  get isAllDelivered(): boolean {
+    return this.bufferedBytes === 0 && !this.hasContent && this.#others?.isAllDelivered !== false;
   }
 
   /** Sent, and not yet acknowledged. */
@@ -195,11 +205,12 @@ export class StreamSet implements ScheduleListener {
 
   /** Fills the packet. @param contents gets a record of each frame that matters until it has arrived */
   writeInto(writer: ByteWriter, contents: SentContent[]): void {
+    const before = writer.length;
     this.#control.writeInto(writer, contents);
     const [chat, control, files] = [0, 1, 2];
     if (!this.#schedule.writeInto(writer, contents, chat)) return;
     if (!this.#schedule.writeInto(writer, contents, control)) return;
-    this.#writeDatagrams(writer);
+    this.#writeDatagrams(writer, writer.length === before);
     this.#schedule.writeInto(writer, contents, files);
   }
 
@@ -298,12 +309,20 @@ export class StreamSet implements ScheduleListener {
     return this.#allOthers.find(id);
   }
 
-  #writeDatagrams(writer: ByteWriter): void {
+  /** @param isEmpty Nothing of the streams is in the packet yet; an ACK may be. */
+  #writeDatagrams(writer: ByteWriter, isEmpty: boolean): void {
     const queue = this.#datagramsOut;
     for (let first = queue?.first; queue && first; first = queue.first) {
-      if (1 + varintBytes(first.length) + first.length > writer.room) return;
+      if (1 + varintBytes(first.length) + first.length <= writer.room) {
+        isEmpty = false;
+        writeDatagram(writer, first);
+      } else {
+        // One that no packet has room for must not hold up the rest, nor cause empty packets for ever.
+        if (isEmpty) this.#passedOver += 1;
+        if (this.#passedOver <= streamLimits.datagramPasses) return;
+      }
+      this.#passedOver = 0;
       queue.shift();
-      writeDatagram(writer, first);
     }
   }
 

@@ -15,6 +15,8 @@ export class Stream {
   isDrained = false;
   /** With which code the peer stopped us; until the application has been told. */
   stoppedWith: number | undefined;
+  /** The peer knows that we want no more. */
+  isStopAcknowledged = false;
   /** It waits to be asked for events. */
   isReady = false;
   #isAnnounced: boolean;
@@ -40,6 +42,13 @@ export class Stream {
   /** Both sides have ended, and know it; whether the application does, `isReady` tells. */
   get isFinished(): boolean {
     return this.outgoing.state === 'closed' && this.incoming.isFinished;
+  }
+
+  /** The peer knows all that our side has said of it: how it ended, and that we want no more. */
+  get isDelivered(): boolean {
+    const { outgoing, incoming } = this;
+    if (outgoing.state === 'ending' || outgoing.state === 'reset') return false;
+    return this.isStopAcknowledged || !incoming.needsStop;
   }
 
   nextEvent(): StreamEvent | undefined {
@@ -107,6 +116,10 @@ export class StopSendingFrame extends ControlFrame {
 
   isNeeded(): boolean {
     return this.#stream.incoming.needsStop;
+  }
+
+  override onAcknowledged(): void {
+    this.#stream.isStopAcknowledged = true;
   }
 }
 
