@@ -26,7 +26,9 @@ import { dataHeaderBytes, type Phase } from './wire/packets.js';
 const probesPerTimeout = 2;
 /** A packet with less room than this is not begun: header, tag, and an ACK or a small frame. */
 const smallestPacketBytes = 64;
-/** Left for what a packet is sent for, beside an ACK: a PATH_CHALLENGE, or a PING. */
+/** A datagram with nothing but a PATH_CHALLENGE. */
+export const pathProbeBytes = dataHeaderBytes + 1 + pathDataBytes + tagBytes;
+/** Left for what a packet is sent for, beside an ACK: a PATH_RESPONSE, or a PING. */
 const smallestContentBytes = 1 + pathDataBytes;
 const noContents: readonly SentContent[] = [];
 
@@ -64,7 +66,6 @@ export class Connection {
   #nextNumber = 0;
   #probes = 0;
   #pingWanted = false;
-  #challenge: Uint8Array | undefined;
 
   constructor(options: ConnectionOptions) {
     this.#streams = options.streams;
@@ -180,11 +181,6 @@ export class Connection {
     this.#pingWanted = true;
   }
 
-  /** Sends this in a PATH_CHALLENGE with the next packet. */
-  challenge(data: Uint8Array): void {
-    this.#challenge = data;
-  }
-
   onLossTimeout(now: number): void {
     const outcome = this.#loss.onTimeout(now);
     if (outcome.kind === 'probe') {
@@ -247,6 +243,13 @@ export class Connection {
     return this.#sealPacket(now, packet.subarray(0, limit), session, phase, sendsContent);
   }
 
+  /** A packet that asks another address whether the peer is there, in `packet`. It is not tracked. @returns its length */
+  sealPathProbe(packet: Uint8Array, session: Session, challenge: Uint8Array): number {
+    writer.reset(packet, dataHeaderBytes, pathProbeBytes - tagBytes);
+    writePathChallenge(writer, challenge);
+    return this.#seal(packet, session, 1, this.#takeNumber());
+  }
+
   /** A packet that ends the link, in `packet`. It is not tracked. @returns its length */
   sealClose(packet: Uint8Array, session: Session, code: number, reason: string): number {
     writer.reset(packet, dataHeaderBytes, closeFramesBytes);
@@ -299,7 +302,7 @@ export class Connection {
   }
 
   get #hasFinalContent(): boolean {
-    return this.#streams.hasContent || this.#challenge !== undefined || this.incoming.pathChallenge !== undefined;
+    return this.#streams.hasContent || this.incoming.pathChallenge !== undefined;
   }
 
   #hasContent(phase: Phase): boolean {
@@ -378,10 +381,6 @@ export class Connection {
     if (pathChallenge && writer.room > pathDataBytes) {
       writePathResponse(writer, pathChallenge);
       this.incoming.pathChallenge = undefined;
-    }
-    if (this.#challenge && writer.room > pathDataBytes) {
-      writePathChallenge(writer, this.#challenge);
-      this.#challenge = undefined;
     }
   }
 

@@ -234,7 +234,8 @@ export class Endpoint {
     if (!link || !this.#crypto.equal(link.introduction.peerKey, initiation.initiatorKey)) return;
     if (!link.handleInitiation(now, from, initiation)) return;
     this.#forgetAnswered(link);
-    this.#answered.set(ephemeral, { link, packet: bytes.slice(0, -macBytes) });
+    // A true copy: what `slice` gives of a Buffer is a view, and the socket may use its bytes again.
+    this.#answered.set(ephemeral, { link, packet: new Uint8Array(bytes.subarray(0, -macBytes)) });
     this.#answeredKeys.set(link, ephemeral);
   }
 

@@ -14,6 +14,11 @@ export const transportLimits = {
   candidates: 32,
   /** Datagrams of handshake and closing that wait for the socket; more are dropped, as a network would. */
   outbox: 64,
+  /**
+   * What an initiator may send to where the response came from, beside three times what comes from there, until the
+   * post-quantum exchange has shown that the peer is there: the exchange's key some nine times.
+   */
+  firstPathBytes: 12 * 1024,
   /** Answers of a closed link to late packets. */
   lateAnswers: 8,
   closeReasonBytes: 256,

@@ -1,6 +1,6 @@
 /** One conversation with one peer, from its introduction to its end. */
 import type { Address } from './address.js';
-import { Connection } from './connection.js';
+import { Connection, pathProbeBytes } from './connection.js';
 import { Farewell } from './farewell.js';
 import { isCloseIn, type CloseFrame } from './incoming-frames.js';
 import { stateOf, type LinkPhase } from './link-phase.js';
@@ -10,7 +10,7 @@ import { transportLimits } from './limits.js';
 import type { LinkEnvironment } from './link-environment.js';
 import type { LinkEnd, LinkEvent, LinkState, LinkStatus, Transmit } from './link-event.js';
 import { Outbox } from './outbox.js';
-import { PathValidator, type PathChange } from './paths/path-validator.js';
+import { PathValidator, type FirstPath, type PathChange } from './paths/path-validator.js';
 import { newController } from './recovery/new-controller.js';
 import { FirstContact } from './session/first-contact.js';
 import type { ReceivedInitiation } from './session/handshake-responder.js';
@@ -32,8 +32,6 @@ import {
 } from './wire/packets.js';
 
 const closePacketBytes = 400;
-/** So many probes in a row without an answer, and the peer may be elsewhere. */
-const lostPathProbes = 2;
 
 export class Link {
   readonly introduction: Introduction;
@@ -216,6 +214,7 @@ export class Link {
     }
     this.#armKeyExpiry();
     const { response } = this.#handshakes;
+    this.#contact?.onAnswered(from);
     if (response) this.#outbox.push(from, response);
     this.#environment.onActivity(this);
     return response;
@@ -226,6 +225,7 @@ export class Link {
     const { response } = this.#handshakes;
     if (!response) return;
     this.#contact?.onHandshakeSent(now);
+    this.#contact?.onAnswered(from);
     this.#outbox.push(from, response);
     this.#environment.onActivity(this);
   }
@@ -255,10 +255,9 @@ export class Link {
     this.#connection.ping();
     this.#timers.set('handshake-retry', undefined);
     this.#armKeyExpiry();
-    if (isFirst) this.#establish(now, from);
+    if (isFirst)
+      this.#establish(now, { address: from, isProven: false, allowanceBytes: transportLimits.firstPathBytes });
     else this.#heard(now);
-    // Only who received the initiation could answer it.
-    if (this.#path?.onAnswer(from)) this.#timers.set('path-challenge', undefined);
     this.#environment.onActivity(this);
   }
 
@@ -275,9 +274,12 @@ export class Link {
     this.#replay.mark(number);
     if (this.#handshakes.keys.confirm(session)) this.#handshakes.onConfirmed(session);
     if (packetPhase === 1 && !this.#peerHasFinalKeys) this.#onPeerHasFinalKeys(session);
-    if (this.#phase.name === 'confirming') this.#establish(now, from);
-    const { ptoMs } = this.#connection;
-    this.#onPathChange(this.#path?.onDatagram(now, from, packet.length, isNewest, ptoMs) ?? 'none');
+    if (this.#phase.name === 'confirming') {
+      const isProven = this.#contact?.hasAnsweredOnly(from) === true;
+      this.#establish(now, { address: from, isProven, allowanceBytes: 0 });
+    }
+    this.#path?.onDatagram(now, from, packet.length, isNewest, this.#connection.ptoMs);
+    this.#timers.set('path-challenge', this.#path?.deadline);
     if (this.#phase.name === 'closed') {
       this.#answerLatePacket(this.#phase, frames);
     } else if (this.#phase.name === 'open' || this.#phase.name === 'closing') {
@@ -323,10 +325,12 @@ export class Link {
       this.#connection.holdBack();
       return undefined;
     }
-    const { budgetBytes } = path;
-    const challenge = path.takeChallenge();
-    if (challenge) this.#connection.challenge(challenge.slice());
-    const length = this.#connection.pollTransmit(now, buffer, session, budgetBytes);
+    const probe = session.isFinal ? path.takeProbe(pathProbeBytes) : undefined;
+    if (probe) {
+      const length = this.#connection.sealPathProbe(buffer, session, probe.data);
+      return { to: probe.to, bytes: buffer.subarray(0, length) };
+    }
+    const length = this.#connection.pollTransmit(now, buffer, session, path.budgetBytes);
     if (length === 0) return undefined;
     path.onSent(length);
     if (this.#connection.bytesInFlight > 0 && !this.#timers.isSet('idle')) this.#awaitAnswer(now);
@@ -371,11 +375,10 @@ export class Link {
         this.#connection.onLossTimeout(now);
         // All that was in flight may be lost, and nothing of it worth another packet.
         if (!this.#isAnswerDue) this.#timers.set('idle', undefined);
-        if (this.#connection.probeCount < lostPathProbes) return;
-        this.#onPathChange(this.#path?.tryUnanswered(now, this.#connection.ptoMs) ?? 'none');
         return;
       case 'path-challenge':
-        this.#onPathChange(this.#path?.onTimeout(now, this.#connection.ptoMs) ?? 'none');
+        this.#path?.onTimeout(now, this.#connection.ptoMs);
+        this.#timers.set('path-challenge', this.#path?.deadline);
         return;
       case 'key-expiry':
         this.#handshakes.keys.expire(now);
@@ -434,9 +437,9 @@ export class Link {
   }
 
   /** Packets flow from now on. */
-  #establish(now: number, path: Address): void {
+  #establish(now: number, first: FirstPath): void {
     this.#phase = { name: 'open', isReady: false };
-    this.#path = new PathValidator(path, this.#environment.random);
+    this.#path = new PathValidator(first, this.#environment.random);
     this.#timers.set('handshake-retry', undefined);
     this.#heard(now);
     const rttMs = this.#contact?.rttMs(now);
@@ -450,11 +453,15 @@ export class Link {
     this.#phase.isReady = true;
     this.#timers.set('path-timeout', undefined);
     this.#handshakes.keys.onFinal(session);
+    // The ciphertext depends on our key, which went to one address only.
+    if (this.introduction.role === 'initiator') this.#path?.proveFirst();
     this.#unread.push({ type: 'established' });
   }
 
   #onPeerHasFinalKeys(session: Session): void {
     this.#peerHasFinalKeys = true;
+    // It has the ciphertext, which went to one address only.
+    if (this.introduction.role === 'responder') this.#path?.proveFirst();
     this.#connection.forgetExchange();
     session.forgetEarly();
   }
@@ -480,20 +487,27 @@ export class Link {
     this.#timers.set('key-expiry', this.#handshakes.keys.expiresAt);
   }
 
-  /** The peer proves by a fresh initiation that it is there, and has not heard us. */
+  /** The peer asks by a fresh initiation for what it should have, and so may be elsewhere: it is asked there. */
   #followInitiation(now: number, from: Address): void {
-    this.#onPathChange(this.#path?.onDatagram(now, from, initiationBytes, true, this.#connection.ptoMs) ?? 'none');
-    if (this.#handshakes.isWaiting) this.#sendInitiation(now);
-    else this.#connection.ping();
+    const path = this.#path;
+    if (!path) return;
+    path.onDatagram(now, from, initiationBytes, true, this.#connection.ptoMs);
+    this.#timers.set('path-challenge', path.deadline);
+    const initiation = this.#handshakes.initiation(now);
+    if (initiation && path.maySend(from, initiation.length)) {
+      path.onSentTo(from, initiation.length);
+      this.#outbox.push(from, initiation);
+    }
+    this.#connection.ping();
     this.#environment.onActivity(this);
   }
 
   /** Packets go elsewhere now. */
   #onPathChange(change: PathChange): void {
-    if (change !== 'none') this.#connection.onPathChanged(change === 'rebinding');
-    const isTold = change !== 'move' || this.#phase.name === 'closed' || this.#unread.at(-1)?.type === 'moved';
-    if (!isTold) this.#unread.push({ type: 'moved' });
-    this.#timers.set('path-challenge', this.#path?.deadline);
+    if (change === 'none') return;
+    this.#timers.set('path-challenge', undefined);
+    this.#connection.onPathChanged(change === 'rebinding');
+    if (change === 'move' && this.#unread.at(-1)?.type !== 'moved') this.#unread.push({ type: 'moved' });
   }
 
   #handleFrames(now: number, session: Session, phase: 0 | 1, number: number, frames: Uint8Array): void {
@@ -507,7 +521,7 @@ export class Link {
       return;
     }
     const answer = this.#connection.incoming.takePathResponse();
-    if (answer && this.#path?.onResponse(answer)) this.#timers.set('path-challenge', undefined);
+    if (answer && this.#path) this.#onPathChange(this.#path.onResponse(answer));
     if (close) {
       const { code, reason } = close;
       this.#sayClose(now, 0, '', { kind: 'closed', by: 'peer', code, reason });
@@ -538,7 +552,7 @@ export class Link {
 
   /** What does not wait: to an address that is not proven it goes only within its bound. */
   #sendOnPath(path: PathValidator, bytes: Uint8Array): void {
-    if (!path.maySend(bytes.length)) return;
+    if (bytes.length > path.budgetBytes) return;
     path.onSent(bytes.length);
     this.#outbox.push(path.address, bytes);
   }

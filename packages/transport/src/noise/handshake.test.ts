@@ -121,7 +121,7 @@ function handshakeOf(vector: Vector, role: Role): Handshake {
     pattern,
     role,
     prologue: bytes(ours.prologue),
-    ephemeral: nodeCrypto.keyAgreement(bytes(ours.ephemeral)),
+    ephemeral: () => nodeCrypto.keyAgreement(bytes(ours.ephemeral)),
     static: agreement(ours.static),
     remoteStatic: ours.remoteStatic === undefined ? undefined : bytes(ours.remoteStatic),
     psk: ours.psk === undefined ? undefined : bytes(ours.psk),

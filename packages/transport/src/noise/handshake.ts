@@ -30,8 +30,8 @@ export interface HandshakeOptions {
   readonly pattern: HandshakePattern;
   readonly role: Role;
   readonly prologue: Uint8Array;
-  /** Fresh for this handshake, which erases it at its end. */
-  readonly ephemeral: KeyAgreement;
+  /** Makes one, fresh for this handshake, which asks once, when it needs it first, and erases it at its end. */
+  readonly ephemeral: () => KeyAgreement;
   readonly static?: KeyAgreement | undefined;
   /** When it is known beforehand. */
   readonly remoteStatic?: Uint8Array | undefined;
@@ -47,9 +47,10 @@ export class SmallOrderKeyError extends Error {
 export class Handshake {
   readonly #role: Role;
   readonly #pattern: HandshakePattern;
-  readonly #ephemeral: KeyAgreement;
+  readonly #makeEphemeral: () => KeyAgreement;
   readonly #static: KeyAgreement | undefined;
   readonly #usesPsk: boolean;
+  #madeEphemeral: KeyAgreement | undefined;
   #symmetric: SymmetricState;
   #remoteStatic: Uint8Array | undefined;
   #remoteEphemeral: Uint8Array | undefined;
@@ -59,7 +60,7 @@ export class Handshake {
   constructor(options: HandshakeOptions) {
     this.#role = options.role;
     this.#pattern = options.pattern;
-    this.#ephemeral = options.ephemeral;
+    this.#makeEphemeral = options.ephemeral;
     this.#static = options.static;
     this.#remoteStatic = options.remoteStatic;
     this.#psk = options.psk;
@@ -123,8 +124,14 @@ export class Handshake {
 
   /** As `SymmetricState.split`. The handshake is over: without its ephemeral key nobody can repeat it. */
   split(secret?: Uint8Array): TransportKeys {
-    this.#ephemeral.erase();
+    this.#madeEphemeral?.erase();
     return this.#symmetric.split(secret);
+  }
+
+  /** Ours: a responder needs none before it answers, and a message that is forged gets no answer. */
+  get #ephemeral(): KeyAgreement {
+    this.#madeEphemeral ??= this.#makeEphemeral();
+    return this.#madeEphemeral;
   }
 
   #read(symmetric: SymmetricState, message: Uint8Array): Uint8Array | undefined {

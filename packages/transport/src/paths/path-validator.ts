@@ -1,6 +1,7 @@
 /**
- * Where the peer is, and whether that is proven (RFC 9000, sections 8.2 and 9): datagrams go to the source of the newest
- * authentic packet, and before the peer has answered from there, no more than three times what came from there.
+ * Where the peer is, and whether that is proven (RFC 9000, sections 8.2 and 9). A new source of authentic packets is
+ * asked first: only when an answer from there has come do packets go there. So whoever forwards, copies or holds back
+ * packets cannot lead a conversation anywhere, and a peer that moved is followed after one round trip.
  */
 import { sameAddress, type Address } from '../address.js';
 import type { RandomSource } from '../crypto-provider.js';
@@ -8,18 +9,18 @@ import { pathDataBytes } from '../wire/frame-types.js';
 
 /** RFC 9000, section 8.1. */
 const amplificationFactor = 3;
-/** A challenge is repeated so often, with other bytes, before the address is given up. */
-const challengeRepetitions = 3;
-/** Less does not carry a challenge. */
-const smallestChallengeBytes = 64;
+/** A challenge is repeated so often, with other bytes, as long as the bytes from the address allow it. */
+const challengeRepetitions = 8;
 /**
- * The first wait for an answer, at least; each further one is twice as long. The probe timeout is that of the path
- * before, and a new one may be far slower: 1.5 s in all leave time for one of the newest two challenges.
+ * The first wait for an answer, at least; each further one is twice as long. The probe timeout is that of the path in
+ * use, and the new one may be far slower.
  */
 const minChallengeWaitMs = 100;
+/** So many challenges are remembered: an answer may take longer than the wait for it. */
+const rememberedChallenges = 4;
 
 /**
- * What a call did to the address that datagrams go to.
+ * What an answer did to the address that packets go to.
  *
  * - `rebinding`: the same IP address and another port. Most likely a NAT forgot the binding; what is known about the
  *   path still holds (RFC 9000, section 9.4).
@@ -27,50 +28,62 @@ const minChallengeWaitMs = 100;
  */
 export type PathChange = 'none' | 'rebinding' | 'move';
 
+export interface FirstPath {
+  /** Where the first authentic packet came from. */
+  readonly address: Address;
+  /** Whether nobody could have made that packet without receiving what we sent to just this address. */
+  readonly isProven: boolean;
+  /** Bytes that may go there beside three times what came from there, until it is proven. */
+  readonly allowanceBytes: number;
+}
+
+/** Another address that the newest packet came from. */
+interface Candidate {
+  readonly address: Address;
+  receivedBytes: number;
+  sentBytes: number;
+  challengesMade: number;
+  /** The newest last, 8 bytes each. */
+  readonly challenges: Uint8Array[];
+}
+
 export class PathValidator {
   readonly #random: RandomSource;
-  #proven: Address;
-  /** The source of the newest packet, when that is not the proven one. */
-  #candidate: Address | undefined;
-  /** A candidate that did not answer in time, with the bytes from it and to it: perhaps the path was dead just then. */
-  #unanswered: { readonly address: Address; readonly receivedBytes: number; readonly sentBytes: number } | undefined;
-  /** Bytes from the candidate, and to it. */
-  #receivedBytes = 0;
-  #sentBytes = 0;
-  /** The newest two, each of 8 bytes, and how many of them were made for the candidate. */
-  #challenge = new Uint8Array(pathDataBytes);
-  #challengeBefore = new Uint8Array(pathDataBytes);
-  #challengesMade = 0;
+  #current: Address;
+  #isProven: boolean;
+  /** It is still the first one. */
+  #isFirst = true;
+  /** What may be sent to an address that is not proven, less what was. */
+  #budgetBytes: number;
+  #candidate: Candidate | undefined;
   #isChallengeDue = false;
   #deadline: number | undefined;
 
-  /**
-   * @param proven for the initiator the source of the response, for the responder that of the first authentic data
-   * packet: nobody else could have made them
-   */
-  constructor(proven: Address, random: RandomSource) {
-    this.#proven = proven;
+  constructor(first: FirstPath, random: RandomSource) {
+    this.#current = copyOf(first.address);
+    this.#isProven = first.isProven;
+    this.#budgetBytes = first.allowanceBytes;
     this.#random = random;
   }
 
-  /** Where datagrams go. */
+  /** Where packets go. */
   get address(): Address {
-    return this.#candidate ?? this.#proven;
+    return this.#current;
   }
 
   /** Whether the peer has proved to be there. */
   get isProven(): boolean {
-    return this.#candidate === undefined;
+    return this.#isProven;
+  }
+
+  /** How many bytes may leave for `address` now. */
+  get budgetBytes(): number {
+    return this.#isProven ? Infinity : this.#budgetBytes;
   }
 
   /** When `onTimeout` is due. */
   get deadline(): number | undefined {
     return this.#deadline;
-  }
-
-  /** Whether a PATH_CHALLENGE is to be sent. */
-  get hasChallenge(): boolean {
-    return this.#isChallengeDue;
   }
 
   /**
@@ -79,129 +92,96 @@ export class PathValidator {
    * @param isNewest no packet with a higher number came before it
    * @param ptoMs the probe timeout, for how long to wait for the answer to a challenge
    */
-  onDatagram(now: number, from: Address, bytes: number, isNewest: boolean, ptoMs: number): PathChange {
-    const candidate = this.#candidate;
-    if (candidate) {
-      if (sameAddress(from, candidate)) {
-        this.#receivedBytes += bytes;
-        return 'none';
-      }
-      if (!isNewest) return 'none';
-      if (sameAddress(from, this.#proven)) return this.#returnToProven();
-    } else if (!isNewest) {
-      return 'none';
-    } else if (sameAddress(from, this.#proven)) {
-      this.#unanswered = undefined;
-      return 'none';
+  onDatagram(now: number, from: Address, bytes: number, isNewest: boolean, ptoMs: number): void {
+    if (sameAddress(from, this.#current)) {
+      if (!this.#isProven) this.#budgetBytes += amplificationFactor * bytes;
+      if (isNewest) this.#forgetCandidate();
+      return;
     }
-    return this.#tryCandidate(now, from, bytes, 0, ptoMs);
+    const candidate = this.#candidate;
+    if (candidate && sameAddress(from, candidate.address)) {
+      candidate.receivedBytes += bytes;
+      return;
+    }
+    if (!isNewest) return;
+    this.#candidate = {
+      address: copyOf(from),
+      receivedBytes: bytes,
+      sentBytes: 0,
+      challengesMade: 0,
+      challenges: [],
+    };
+    this.#makeChallenge(now, ptoMs);
   }
 
   /**
-   * Nothing comes back from the proven address, which the peer had left: the one that did not answer is tried again,
-   * within what is left of three times what came from there.
+   * What the peer has sent shows that it received what went to the first address only: so it is there.
+   * Does nothing when packets go elsewhere by now.
    */
-  tryUnanswered(now: number, ptoMs: number): PathChange {
-    const unanswered = this.#unanswered;
-    if (!unanswered || this.#candidate) return 'none';
-    return this.#tryCandidate(now, unanswered.address, unanswered.receivedBytes, unanswered.sentBytes, ptoMs);
-  }
-
-  /** Whether a datagram of so many bytes may leave now. All of them count, also those without a challenge. */
-  maySend(bytes: number): boolean {
-    return bytes <= this.budgetBytes;
-  }
-
-  /**
-   * How many bytes may leave for `address` now. A third of what is allowed is kept for challenges: without an answer to
-   * one of them nothing else ever follows.
-   */
-  get budgetBytes(): number {
-    if (!this.#candidate) return Infinity;
-    const forData = (amplificationFactor - 1) * this.#receivedBytes - this.#sentBytes;
-    if (!this.#isChallengeDue || forData >= smallestChallengeBytes) return forData;
-    return Math.min(forData + this.#receivedBytes, smallestChallengeBytes);
+  proveFirst(): void {
+    if (this.#isFirst) this.#isProven = true;
   }
 
   /** A datagram left for `address`. */
   onSent(bytes: number): void {
-    if (this.#candidate) this.#sentBytes += bytes;
+    if (!this.#isProven) this.#budgetBytes -= bytes;
   }
 
-  /** The 8 bytes for a PATH_CHALLENGE, once; undefined when none is due. A view, good until the next call. */
-  takeChallenge(): Uint8Array | undefined {
-    if (!this.#isChallengeDue) return undefined;
+  /** Whether a datagram of so many bytes may leave for this address: the one in use, or the one that is asked. */
+  maySend(to: Address, bytes: number): boolean {
+    if (sameAddress(to, this.#current)) return bytes <= this.budgetBytes;
+    const candidate = this.#candidate;
+    if (!candidate || !sameAddress(to, candidate.address)) return false;
+    return candidate.sentBytes + bytes <= amplificationFactor * candidate.receivedBytes;
+  }
+
+  /** Counts a datagram that is no probe for the address that is asked. */
+  onSentTo(to: Address, bytes: number): void {
+    if (sameAddress(to, this.#current)) this.onSent(bytes);
+    else if (this.#candidate) this.#candidate.sentBytes += bytes;
+  }
+
+  /**
+   * A PATH_CHALLENGE for another address than the one in use, once; undefined when none is due.
+   * @param bytes that its packet has
+   */
+  takeProbe(bytes: number): { readonly to: Address; readonly data: Uint8Array } | undefined {
+    const candidate = this.#candidate;
+    const data = candidate?.challenges.at(-1);
+    if (!this.#isChallengeDue || !candidate || !data) return undefined;
     this.#isChallengeDue = false;
-    return this.#challenge;
+    if (!this.maySend(candidate.address, bytes)) return undefined;
+    candidate.sentBytes += bytes;
+    return { to: candidate.address, data };
   }
 
-  /**
-   * A PATH_RESPONSE came, whatever its source: only who reads what is sent to the address could know the bytes.
-   * @returns whether the address is proven by it
-   */
-  onResponse(data: Uint8Array): boolean {
+  /** A PATH_RESPONSE came, whatever its source: only who reads what is sent to the address could know the bytes. */
+  onResponse(data: Uint8Array): PathChange {
     const candidate = this.#candidate;
-    if (!candidate) return false;
-    const isAnswer = equal(data, this.#challenge) || (this.#challengesMade > 1 && equal(data, this.#challengeBefore));
-    if (!isAnswer) return false;
-    this.#proven = candidate;
+    if (!candidate?.challenges.some((challenge) => equal(challenge, data))) return 'none';
+    const change = candidate.address.address === this.#current.address ? 'rebinding' : 'move';
+    this.#current = candidate.address;
+    this.#isProven = true;
+    this.#isFirst = false;
     this.#forgetCandidate();
-    return true;
-  }
-
-  /**
-   * Something came that only who received what was sent to the address could have made: a handshake's response.
-   * @returns whether the address is proven by it
-   */
-  onAnswer(from: Address): boolean {
-    const candidate = this.#candidate;
-    if (!candidate || !sameAddress(candidate, from)) return false;
-    this.#proven = candidate;
-    this.#forgetCandidate();
-    return true;
-  }
-
-  /** Another challenge; or, when it was the last, back to the last proven address. */
-  onTimeout(now: number, ptoMs: number): PathChange {
-    if (this.#deadline === undefined || now < this.#deadline) return 'none';
-    if (this.#challengesMade > challengeRepetitions) {
-      const { address } = this;
-      const [receivedBytes, sentBytes] = [this.#receivedBytes, this.#sentBytes];
-      const change = this.#returnToProven();
-      const isSpent = sentBytes + smallestChallengeBytes > amplificationFactor * receivedBytes;
-      if (!isSpent) this.#unanswered = { address, receivedBytes, sentBytes };
-      return change;
-    }
-    this.#makeChallenge(now, ptoMs);
-    return 'none';
-  }
-
-  #tryCandidate(now: number, from: Address, receivedBytes: number, sentBytes: number, ptoMs: number): PathChange {
-    const change = changeBetween(this.address, from);
-    // A copy: whoever drives the socket may use one object for all sources.
-    this.#candidate = { address: from.address, port: from.port };
-    this.#receivedBytes = receivedBytes;
-    this.#sentBytes = sentBytes;
-    this.#unanswered = undefined;
-    this.#challengesMade = 0;
-    this.#makeChallenge(now, ptoMs);
     return change;
+  }
+
+  /** Another challenge; after the last one the address is asked no more, until it is heard anew. */
+  onTimeout(now: number, ptoMs: number): void {
+    if (this.#deadline === undefined || now < this.#deadline) return;
+    if ((this.#candidate?.challengesMade ?? 0) > challengeRepetitions) this.#forgetCandidate();
+    else this.#makeChallenge(now, ptoMs);
   }
 
   #makeChallenge(now: number, ptoMs: number): void {
-    const oldest = this.#challengeBefore;
-    this.#challengeBefore = this.#challenge;
-    this.#challenge = oldest;
-    this.#challenge.set(this.#random(pathDataBytes));
+    const candidate = this.#candidate;
+    if (!candidate) return;
+    candidate.challenges.push(this.#random(pathDataBytes));
+    if (candidate.challenges.length > rememberedChallenges) candidate.challenges.shift();
     this.#isChallengeDue = true;
-    this.#deadline = now + Math.max(ptoMs, minChallengeWaitMs) * 2 ** this.#challengesMade;
-    this.#challengesMade += 1;
-  }
-
-  #returnToProven(): PathChange {
-    const change = changeBetween(this.address, this.#proven);
-    this.#forgetCandidate();
-    return change;
+    this.#deadline = now + Math.max(ptoMs, minChallengeWaitMs) * 2 ** candidate.challengesMade;
+    candidate.challengesMade += 1;
   }
 
   #forgetCandidate(): void {
@@ -211,8 +191,9 @@ export class PathValidator {
   }
 }
 
-function changeBetween(a: Address, b: Address): PathChange {
-  return a.address === b.address ? 'rebinding' : 'move';
+/** Whoever drives the socket may use one object for all sources. */
+function copyOf({ address, port }: Address): Address {
+  return { address, port };
 }
 
 function equal(a: Uint8Array, b: Uint8Array): boolean {

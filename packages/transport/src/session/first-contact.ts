@@ -10,6 +10,8 @@ const maxPunchAnswers = 8;
 export class FirstContact {
   readonly candidates: readonly Address[];
   #attempts = 0;
+  #answeredAt: Address | undefined;
+  #answeredMany = false;
   /** Initiations, or responses, sent so far, and when the first was: they measure the round trip. */
   #handshakesSent = 0;
   #firstHandshakeAt = 0;
@@ -23,6 +25,17 @@ export class FirstContact {
   /** All candidates are tried now. @returns when to try them again */
   onAttempt(now: number): number {
     return now + retryDelayMs(this.#attempts++);
+  }
+
+  /** The response goes to this address. */
+  onAnswered(to: Address): void {
+    if (!this.#answeredAt) this.#answeredAt = { address: to.address, port: to.port };
+    else if (!sameAddress(this.#answeredAt, to)) this.#answeredMany = true;
+  }
+
+  /** Whether the response went to this address and to no other: who has received it is there. */
+  hasAnsweredOnly(address: Address): boolean {
+    return this.#answeredAt !== undefined && !this.#answeredMany && sameAddress(this.#answeredAt, address);
   }
 
   /** An initiation or a response is sent. */

@@ -36,7 +36,7 @@ export class InitiatorHandshake {
       pattern: patternIKpsk2,
       role: 'initiator',
       prologue,
-      ephemeral: options.crypto.keyAgreement(options.random(keyBytes)),
+      ephemeral: () => options.crypto.keyAgreement(options.random(keyBytes)),
       static: options.identity,
       remoteStatic: options.peerKey,
       psk: options.psk,

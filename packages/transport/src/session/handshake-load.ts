@@ -1,4 +1,5 @@
 /** Whether so many handshakes are asked for that they are to show cookies, and how many each source gets then. */
+import { TokenBucket } from './token-bucket.js';
 
 export const handshakeLoadLimits = {
   /** Of one source in a second, and at once (WireGuard's ratelimiter). */
@@ -10,17 +11,12 @@ export const handshakeLoadLimits = {
 
 const windowMs = 1_000;
 
-interface Bucket {
-  tokens: number;
-  filledAt: number;
-}
-
 export class HandshakeLoad {
   /** When the newest initiations came, one more than may come in a second: a ring. */
   readonly #arrivals: Float64Array;
   #oldest = 0;
   /** By source, the stalest first. */
-  readonly #buckets = new Map<string, Bucket>();
+  readonly #buckets = new Map<string, TokenBucket>();
 
   /** @param initiationsPerSecond more of them are load; about what a small share of one core answers */
   constructor(initiationsPerSecond = 100) {
@@ -51,16 +47,12 @@ export class HandshakeLoad {
   admits(now: number, address: string): boolean {
     const source = sourceOf(address);
     const { perSourceBurst, perSourcePerSecond } = handshakeLoadLimits;
-    const bucket = this.#buckets.get(source) ?? { tokens: perSourceBurst, filledAt: now };
-    bucket.tokens = Math.min(perSourceBurst, bucket.tokens + ((now - bucket.filledAt) * perSourcePerSecond) / 1_000);
-    bucket.filledAt = now;
+    const bucket = this.#buckets.get(source) ?? new TokenBucket(now, perSourcePerSecond, perSourceBurst);
     // To the end of the map's order.
     this.#buckets.delete(source);
     this.#buckets.set(source, bucket);
     if (this.#buckets.size > handshakeLoadLimits.sources) this.#forgetStalest();
-    if (bucket.tokens < 1) return false;
-    bucket.tokens -= 1;
-    return true;
+    return bucket.take(now);
   }
 
   #forgetStalest(): void {

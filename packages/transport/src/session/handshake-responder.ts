@@ -32,7 +32,7 @@ export function receiveInitiation(packet: InitiationPacket, options: ResponderOp
     pattern: patternIKpsk2,
     role: 'responder',
     prologue,
-    ephemeral: options.crypto.keyAgreement(options.random(keyBytes)),
+    ephemeral: () => options.crypto.keyAgreement(options.random(keyBytes)),
     static: options.identity,
   });
   const bytes = handshake.readMessage(packet.noise, packet.header);

@@ -89,18 +89,18 @@ export class Handshakes {
     const index = takeIndex();
     try {
       const handshake = new InitiatorHandshake({
-      crypto,
-      random,
-      identity,
-      peerKey: introduction.peerKey,
-      introductionId: introduction.id,
-      psk,
-      epoch,
-      index,
-      timestamp: nextTimestamp(now),
-    });
-    const cookies = new CookieHolder(crypto, introduction.peerKey);
-    this.#outstanding = { handshake, cookies, startedAt: now, attempts: 0 };
+        crypto,
+        random,
+        identity,
+        peerKey: introduction.peerKey,
+        introductionId: introduction.id,
+        psk,
+        epoch,
+        index,
+        timestamp: nextTimestamp(now),
+      });
+      const cookies = new CookieHolder(crypto, introduction.peerKey);
+      this.#outstanding = { handshake, cookies, startedAt: now, attempts: 0 };
     } catch (error) {
       releaseIndex(index);
       throw error;

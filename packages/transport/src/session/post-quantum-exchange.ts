@@ -18,6 +18,8 @@ import { cryptoFrameOverhead, writeCrypto } from '../wire/frame-writer.js';
 
 const publicKeyBytes = 1_184;
 const ciphertextBytes = 1_088;
+/** Whoever leaves more gaps in so short a message does so to cost us something. */
+const maxPieces = 64;
 /** Less than this is not worth a frame, unless it is all there is. */
 const smallestPieceBytes = 64;
 
@@ -70,8 +72,8 @@ export class PostQuantumExchange {
 
   /**
    * A CRYPTO frame came.
-   * @throws Violation for bytes beyond the message, for others than came before at the same place, and for a public key
-   * that is none
+   * @throws Violation for bytes beyond the message, for others than came before at the same place, for more than 64
+   * pieces that do not touch, and for a public key that is none
    */
   onCrypto(offset: number, data: Uint8Array): void {
     const isCompleted = this.#incoming.receive(offset, data);
@@ -121,30 +123,40 @@ export class PostQuantumExchange {
   }
 }
 
-/** A message of known length, put together from pieces in any order and number. */
+/** A message of known length, put together from pieces in any order; each byte that comes costs the same. */
 class IncomingMessage {
   readonly bytes: Uint8Array;
-  readonly #received = new RangeSet();
+  /** 1 for each byte that has come. */
+  readonly #has: Uint8Array;
+  #missing: number;
+  /** Pieces that do not touch. */
+  #pieces = 0;
 
   constructor(length: number) {
     this.bytes = new Uint8Array(length);
+    this.#has = new Uint8Array(length);
+    this.#missing = length;
   }
 
   /** @returns whether this piece was the last that was missing */
   receive(offset: number, data: Uint8Array): boolean {
     const end = offset + data.length;
     if (end > this.bytes.length) throw violation('CRYPTO beyond its message');
-    // With what has come already it must agree, byte for byte.
-    for (const range of this.#received.ascending()) {
-      const to = Math.min(end, range.end);
-      for (let at = Math.max(offset, range.start); at < to; at += 1) {
-        if (this.bytes[at] !== data[at - offset]) throw violation('CRYPTO that contradicts itself');
+    const wasMissing = this.#missing;
+    for (let at = offset; at < end; at += 1) {
+      const byte = data[at - offset] ?? 0;
+      if (this.#has[at] === 1) {
+        if (this.bytes[at] !== byte) throw violation('CRYPTO that contradicts itself');
+        continue;
       }
+      this.bytes[at] = byte;
+      this.#has[at] = 1;
+      this.#missing -= 1;
+      // A piece of its own, unless it touches one; between two it makes them one.
+      this.#pieces += 1 - (this.#has[at - 1] ?? 0) - (this.#has[at + 1] ?? 0);
     }
-    if (covers(this.#received, this.bytes.length)) return false;
-    this.bytes.set(data, offset);
-    this.#received.add(offset, end);
-    return covers(this.#received, this.bytes.length);
+    if (this.#pieces > maxPieces) throw violation('CRYPTO in too many pieces');
+    return wasMissing > 0 && this.#missing === 0;
   }
 }
 
