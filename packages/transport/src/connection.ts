@@ -121,6 +121,7 @@ export class Connection {
 
   setMaxDatagramBytes(bytes: number): void {
     this.#mtu.setMaximum(bytes);
+    this.#followDatagramSize();
   }
 
   /**
@@ -160,10 +161,10 @@ export class Connection {
       }
       this.#rtt.reset();
       this.#mtu.reset();
-      this.#datagramBytes = this.#mtu.datagramBytes;
       this.#rate = new DeliveryRate();
       this.#pacer = new Pacer(this.#mtu.datagramBytes);
       this.#congestion = this.#newController(this.#mtu.datagramBytes);
+      this.#followDatagramSize();
     }
     this.#armTimers();
   }
@@ -333,7 +334,12 @@ export class Connection {
       this.#streams.writeInto(writer, contents);
       if (!this.#streams.hasContent) this.#repair.repeatInto(now, this.#loss, writer, contents);
     }
-    if (writer.length === before) writePing(writer);
+    if (writer.length === before) {
+      const isPing = this.#pingWanted || this.#probes > 0;
+      // What there is does not fit into this packet.
+      if (!isPing) return before === 0 ? 0 : this.#seal(packet, session, phase, this.#takeNumber());
+      writePing(writer);
+    }
     this.#pingWanted = false;
     this.#probes = Math.max(0, this.#probes - 1);
     return this.#track(now, packet, session, phase, contents, acknowledgedUpTo, false);

@@ -457,3 +457,26 @@ describe('with two sides that do not read', () => {
     expectAllArrive(pair, 400, 60_000);
   });
 });
+
+describe('a datagram that is too large for the path', () => {
+  it('by now is dropped, and holds up nothing', () => {
+    const pair = new SimulatedPair({ seed: 1 });
+    pair.establish();
+    for (const { link } of pair.sides) link.setMaxDatagramBytes(1_452);
+    for (let i = 0; i < 20; i += 1) {
+      pair.initiator.link.send(numbered(i, 5_000));
+      pair.network.run(50);
+    }
+    expect(pair.initiator.link.status(pair.network.now).datagramBytes).toBe(1_452);
+    pair.initiator.link.streams.sendDatagram(new Uint8Array(1_400));
+    pair.initiator.link.setMaxDatagramBytes(1_200);
+    pair.initiator.link.streams.sendDatagram(Uint8Array.of(7));
+    pair.initiator.link.touch();
+    const before = pair.trace.length;
+    pair.network.run(1_000);
+    expect(pair.responder.events.filter(({ type }) => type === 'datagram')).toEqual([
+      { type: 'datagram', bytes: Uint8Array.of(7) },
+    ]);
+    expect(pair.trace.length - before).toBeLessThan(10);
+  });
+});
