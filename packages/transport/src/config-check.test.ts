@@ -1,5 +1,5 @@
-import { SeededRandom } from '@parley/simulator';
 import { describe, expect, it } from '@jest/globals';
+import { SeededRandom } from '@parley/simulator';
 import { checkedConfig } from './config-check.js';
 import { Endpoint } from './endpoint.js';
 import { defaultTransportConfig, type TransportConfig } from './limits.js';

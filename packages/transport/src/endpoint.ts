@@ -1,8 +1,9 @@
 /** All links of one socket: finds out which of them a datagram is for, and is silent about the rest. */
 import type { Address } from './address.js';
 import type { CryptoProvider, KeyAgreement, KeyPair, RandomSource } from './crypto-provider.js';
+import { checkedConfig } from './config-check.js';
 import { TransportError } from './errors.js';
-import { defaultTransportConfig, transportLimits, type TransportConfig } from './limits.js';
+import { transportLimits, type TransportConfig } from './limits.js';
 import { Link } from './link.js';
 import type { LinkEnvironment } from './link-environment.js';
 import type { LinkEvent, Transmit } from './link-event.js';
@@ -72,10 +73,11 @@ export class Endpoint {
   #buffer = new Uint8Array(transportLimits.maxDatagramBytes);
   #lastTimestamp = 0;
 
+  /** @throws RangeError for a config or keys that cannot be */
   constructor(options: EndpointOptions) {
     this.#crypto = options.crypto;
     this.#random = options.random;
-    this.#config = { ...defaultTransportConfig, ...options.config };
+    this.#config = checkedConfig(options.config);
     this.#identity = options.crypto.keyAgreement(options.keyPair.privateKey);
     if (!options.crypto.equal(this.#identity.publicKey, options.keyPair.publicKey)) {
       throw new RangeError('the public key does not belong to the private key');
