@@ -188,6 +188,20 @@ describe('PostQuantumExchange', () => {
     );
   });
 
+  it('takes 64 pieces that do not touch, however often they come, and no more', () => {
+    const initiator = exchange('initiator');
+    const piece = (i: number): Piece => ({ offset: 2 * i, data: ciphertext.subarray(2 * i, 2 * i + 1) });
+    const pieces = Array.from({ length: 64 }, (_, i) => piece(i));
+    deliver(initiator, pieces);
+    deliver(initiator, pieces.toReversed());
+    // Nothing, anywhere.
+    for (let at = 0; at <= ciphertext.length; at += 1) initiator.onCrypto(at, new Uint8Array(0));
+    // What closes a gap makes room for another piece.
+    initiator.onCrypto(1, ciphertext.subarray(1, 2));
+    initiator.onCrypto(2 * 64, piece(64).data);
+    expect(codeOf(() => initiator.onCrypto(2 * 65, piece(65).data))).toBe(closeCodes.protocolViolation);
+  });
+
   it('comes through any loss, duplication and spurious loss, in packets of any size', () => {
     const step = fc.record({
       room: fc.integer({ min: 0, max: 1_400 }),
