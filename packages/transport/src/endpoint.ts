@@ -18,6 +18,7 @@ import { TimerWheel } from './timer-wheel.js';
 import {
   hasNoMac2,
   isDataPacket,
+  type InitiationPacket,
   Mac1,
   macBytes,
   packetTypes,
@@ -215,8 +216,12 @@ export class Endpoint {
   #onInitiation(now: number, from: Address, bytes: Uint8Array): void {
     const packet = parseInitiation(bytes);
     if (!packet || !this.#mac1.verify(bytes)) return;
-    const hasCookie = !hasNoMac2(bytes);
-    if (hasCookie && !this.#cookies.verify(now, from, bytes)) return;
+    const hasMac2 = !hasNoMac2(bytes);
+    if (hasMac2 && !this.#cookies.verify(now, from, bytes)) {
+      // Its sender may have been given a cookie for another address, and needs the right one.
+      if (this.#byIntroduction.size > 0 && this.#load.isUnderLoad(now)) this.#replyCookie(now, from, packet, bytes);
+      return;
+    }
     const ephemeral = keyOf(packet.ephemeral);
     const known = this.#answered.get(ephemeral);
     if (known) {
@@ -226,7 +231,13 @@ export class Endpoint {
     }
     // Nobody is expected: not worth a Diffie-Hellman.
     if (this.#byIntroduction.size === 0) return;
-    if (!this.#admit(now, from, packet.senderIndex, bytes, hasCookie)) return;
+    if (this.#load.onInitiation(now)) {
+      if (!hasMac2) {
+        this.#replyCookie(now, from, packet, bytes);
+        return;
+      }
+      if (!this.#load.admits(now, from.address)) return;
+    }
     const initiation = receiveInitiation(packet, {
       crypto: this.#crypto,
       random: this.#random,
@@ -241,12 +252,8 @@ export class Endpoint {
     this.#answeredKeys.set(link, ephemeral);
   }
 
-  /** Whether an initiation is worth a Diffie-Hellman now. */
-  #admit(now: number, from: Address, senderIndex: number, bytes: Uint8Array, hasCookie: boolean): boolean {
-    if (!this.#load.onInitiation(now)) return true;
-    if (hasCookie) return this.#load.admits(now, from.address);
+  #replyCookie(now: number, from: Address, { senderIndex }: InitiationPacket, bytes: Uint8Array): void {
     this.#outbox.push(from, this.#cookies.reply(now, from, bytes, senderIndex));
-    return false;
   }
 
   #onActivity(link: Link): void {

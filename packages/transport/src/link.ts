@@ -199,9 +199,9 @@ export class Link {
    * @returns the response, when it was accepted
    */
   handleInitiation(now: number, from: Address, initiation: ReceivedInitiation): Uint8Array | undefined {
-    if (this.#phase.name !== 'punching' && this.#phase.name !== 'open' && this.#phase.name !== 'closing') {
-      return undefined;
-    }
+    const { name } = this.#phase;
+    // In 'confirming' too: what was answered may have been an old initiation, sent again by somebody else.
+    if (name === 'initiating' || name === 'closed' || name === 'gone') return undefined;
     if (!this.#handshakes.onInitiation(now, initiation)) {
       if (this.#handshakes.isUnheard(initiation)) this.#followInitiation(now, from);
       return undefined;
@@ -210,8 +210,8 @@ export class Link {
       this.#phase = { name: 'confirming' };
       // The initiator repeats what it needs to from here on.
       this.#timers.set('handshake-retry', undefined);
-      this.#contact?.onHandshakeSent(now);
     }
+    this.#contact?.onHandshakeSent(now);
     this.#armKeyExpiry();
     const { response } = this.#handshakes;
     this.#contact?.onAnswered(from);

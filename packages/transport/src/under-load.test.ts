@@ -12,14 +12,16 @@ import { hasNoMac2, initiationBytes, initiationHeader, Mac1, packetTypes } from 
 
 const perSecond = 100;
 
-/** A provider that counts Diffie-Hellmans. */
-function countingCrypto(): { crypto: CryptoProvider; count: () => number } {
-  let count = 0;
+/** A provider that counts Diffie-Hellmans, and key pairs made. */
+function countingCrypto(): { crypto: CryptoProvider; count: () => number; keyPairs: () => number } {
+  let [count, keyPairs] = [0, 0];
   return {
     count: () => count,
+    keyPairs: () => keyPairs,
     crypto: {
       ...nodeCrypto,
       keyAgreement: (privateKey) => {
+        keyPairs += 1;
         const agreement = nodeCrypto.keyAgreement(privateKey);
         return {
           publicKey: agreement.publicKey,
@@ -50,20 +52,21 @@ function flooder(receiverKey: Uint8Array) {
 }
 
 function setUp(config = {}) {
-  const { crypto, count } = countingCrypto();
+  const { crypto, count, keyPairs } = countingCrypto();
   const pair = new ManualPair({ crypto: { responder: crypto }, config: { handshakesPerSecond: perSecond, ...config } });
   const flood = flooder(pair.responder.keyPair.publicKey);
-  return { pair, flood, count };
+  return { pair, flood, count, keyPairs };
 }
 
 describe('an endpoint under load', () => {
   it('does no Diffie-Hellman for initiations without a cookie', () => {
-    const { pair, flood, count } = setUp();
+    const { pair, flood, count, keyPairs } = setUp();
     pair.responder.take();
-    const before = count();
+    const [before, keyPairsBefore] = [count(), keyPairs()];
     for (let i = 0; i < perSecond; i += 1) pair.responder.give(flood.packet(), flood.address());
     // Up to then each costs one, which is enough to see that it is noise.
     expect(count() - before).toBe(perSecond);
+    expect(keyPairs()).toBe(keyPairsBefore);
     expect(pair.responder.take()).toEqual([]);
     const loaded = count();
     for (let i = 0; i < 5_000; i += 1) {
@@ -107,6 +110,59 @@ describe('an endpoint under load', () => {
     for (const { link } of pair.sides) link.send(numbered(0, 100));
     pair.run(1_000);
     expect(pair.sides.map(({ messages }) => numbersOf(messages))).toEqual([[0], [0]]);
+  });
+
+  it('lets in whom a stranger gives cookies for another address, before its own arrive', () => {
+    const { pair, flood } = setUp();
+    const { initiator, responder } = pair;
+    const elsewhere = { address: '203.0.113.66', port: 6 };
+    const isForInitiator = ({ to }: { to: Address }): boolean => to.address === initiator.address.address;
+    const exchange = (): void => {
+      for (const packet of initiator.take()) {
+        if (packet[0] === packetTypes.initiation) {
+          // The stranger saw it: his copy arrives first, and what he gets for it does too.
+          const copy = packet.slice();
+          copy.fill(0, -16);
+          responder.give(copy, elsewhere);
+          for (const { bytes } of responder.takeTransmits()) {
+            if (bytes[0] === packetTypes.cookieReply) initiator.give(bytes);
+          }
+        }
+        responder.give(packet);
+      }
+      for (const { bytes } of responder.takeTransmits().filter(isForInitiator)) initiator.give(bytes);
+    };
+    for (let step = 0; step < 100 && initiator.link.state !== 'established'; step += 1) {
+      for (let i = 0; i < perSecond + 20; i += 1) responder.give(flood.packet(), flood.address());
+      responder.take();
+      exchange();
+      exchange();
+      pair.skip(50);
+    }
+    expect(initiator.link.state).toBe('established');
+  });
+
+  it('answers a mac2 that is not valid with a new cookie, and without load with nothing', () => {
+    const { pair, flood, count } = setUp();
+    pair.responder.take();
+    const [initiation] = pair.initiator.take();
+    const bent = initiation!.slice();
+    bent[160]! ^= 1;
+    const before = count();
+    for (let i = 0; i < 2 * perSecond; i += 1) pair.responder.give(bent);
+    expect(pair.responder.take()).toEqual([]);
+    expect(count()).toBe(before);
+    for (let i = 0; i <= perSecond; i += 1) pair.responder.give(flood.packet(), flood.address());
+    pair.responder.take();
+    const loaded = count();
+    pair.responder.give(bent);
+    const replies = pair.responder.take();
+    expect(replies.map(([type]) => type)).toEqual([packetTypes.cookieReply]);
+    expect(count()).toBe(loaded);
+    pair.initiator.give(replies[0]!);
+    pair.skip(200);
+    pair.responder.give(pair.initiator.take()[0]!);
+    expect(pair.responder.take().map(([type]) => type)).toContain(packetTypes.response);
   });
 
   it('that never ends still lets a whole conversation happen, and its keys be renewed', () => {

@@ -15,7 +15,7 @@ function bytesFrom(seed: number): (length: number) => Uint8Array {
 
 function pair(): { issuer: CookieIssuer; holder: CookieHolder; packet: Uint8Array } {
   const issuer = new CookieIssuer(nodeCrypto, staticKey, bytesFrom(1));
-  const holder = new CookieHolder(nodeCrypto, staticKey);
+  const holder = new CookieHolder(nodeCrypto, staticKey, bytesFrom(9));
   return { issuer, holder, packet: bytesFrom(2)(160) };
 }
 
@@ -98,7 +98,7 @@ describe('cookies', () => {
       bent[at] = bent[at]! ^ 1;
       expect(cookieReplyReceiver(bent)).toBeUndefined();
     }
-    expect(new CookieHolder(nodeCrypto, new Uint8Array(32)).onReply(start, reply)).toBe(false);
+    expect(new CookieHolder(nodeCrypto, new Uint8Array(32), bytesFrom(9)).onReply(start, reply)).toBe(false);
     expect(holder.onReply(start, reply)).toBe(true);
   });
 
@@ -141,6 +141,46 @@ describe('cookies', () => {
     holder.onReply(start, issuer.reply(start, home, packet, 1));
     holder.stamp(start, packet);
     expect(issuer.verify(start + 2 * cookieLifeMs, home, packet)).toBe(false);
+  });
+
+  it('are given up after two repetitions that brought no answer', () => {
+    const { issuer, holder, packet } = pair();
+    holder.stamp(start, packet);
+    for (let round = 0; round < 3; round += 1) {
+      expect(hex(packet.subarray(-16))).toBe('00'.repeat(16));
+      // A copy of it came from elsewhere, and so this cookie is none for home.
+      expect(holder.onReply(start, issuer.reply(start, { ...home, port: 1 + round }, packet, 1))).toBe(true);
+      for (let repetition = 0; repetition < 2; repetition += 1) {
+        holder.stamp(start, packet);
+        expect(hex(packet.subarray(-16))).not.toBe('00'.repeat(16));
+        expect(issuer.verify(start, home, packet)).toBe(false);
+      }
+      holder.stamp(start, packet);
+    }
+    holder.onReply(start, issuer.reply(start, home, packet, 1));
+    holder.stamp(start, packet);
+    expect(issuer.verify(start, home, packet)).toBe(true);
+    // An answer to a repetition is as good as one to the first.
+    expect(holder.onReply(start, issuer.reply(start, { ...home, port: 7 }, packet, 1))).toBe(true);
+    holder.stamp(start, packet);
+    expect(issuer.verify(start, { ...home, port: 7 }, packet)).toBe(true);
+  });
+
+  it('of several in answer to one packet are each as likely, whichever came first', () => {
+    const { issuer, holder, packet } = pair();
+    const sources = [1, 2, 3, 4].map((port) => ({ ...home, port }));
+    const taken = sources.map(() => 0);
+    for (let round = 0; round < 800; round += 1) {
+      holder.stamp(start, packet);
+      for (const source of sources) holder.onReply(start, issuer.reply(start, source, packet, 1));
+      const stamped = packet.slice();
+      holder.stamp(start, stamped);
+      sources.forEach((source, i) => {
+        if (issuer.verify(start, source, stamped)) taken[i]! += 1;
+      });
+    }
+    expect(taken.reduce((a, b) => a + b)).toBe(800);
+    for (const count of taken) expect(count).toBeGreaterThan(120);
   });
 
   it('do not mind noise', () => {

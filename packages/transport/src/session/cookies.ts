@@ -22,6 +22,8 @@ const indexAt = 4;
 const nonceAt = 8;
 const sealedAt = nonceAt + nonceBytes;
 export const cookieReplyBytes = sealedAt + cookieBytes + tagBytes;
+/** Repetitions with a cookie that brought no answer: it may be none of ours, but made for another address. */
+const maxUnansweredUses = 2;
 /** How long a secret makes cookies, and how long a cookie is used (WireGuard's figure for both). */
 export const cookieLifeMs = 120_000;
 
@@ -95,39 +97,58 @@ export class CookieIssuer {
 /** The side that was asked to come again: one for each peer, as a cookie is good with who made it only. */
 export class CookieHolder {
   readonly #crypto: CookieCrypto;
+  readonly #random: RandomSource;
   readonly #openingKey: Uint8Array;
-  /** Of the last handshake packet sent, until it was answered. */
+  /** Of the last handshake packet sent. */
   #mac1: Uint8Array | undefined;
+  /** Cookies in answer to that packet. */
+  #replies = 0;
   #cookie: Uint8Array | undefined;
   #takenAt = -Infinity;
+  /** Packets stamped with the cookie since it was taken. */
+  #uses = 0;
 
   /** @param peerKey the peer's static public key */
-  constructor(crypto: CookieCrypto, peerKey: Uint8Array) {
+  constructor(crypto: CookieCrypto, peerKey: Uint8Array, random: RandomSource) {
     this.#crypto = crypto;
+    this.#random = random;
     this.#openingKey = crypto.blake2s.hash(keyLabel, peerKey);
   }
 
   /** Writes mac2 into a handshake packet that is about to leave, and remembers its mac1 for the reply. */
   stamp(now: number, packet: Uint8Array): void {
     this.#mac1 = mac1Of(packet).slice();
-    const cookie = now - this.#takenAt < cookieLifeMs ? this.#cookie : undefined;
+    this.#replies = 0;
+    if (this.#uses >= maxUnansweredUses || now - this.#takenAt >= cookieLifeMs) this.#cookie = undefined;
+    const cookie = this.#cookie;
+    this.#uses += 1;
     if (cookie) packet.set(mac2Of(this.#crypto, cookie, packet), packet.length - macBytes);
     else packet.fill(0, packet.length - macBytes);
   }
 
   /**
-   * Takes the cookie out of a reply to the last packet that `stamp` has seen; each such packet has one answer.
-   * @returns whether it was one: then send that packet again, stamped anew. False changes nothing.
+   * Takes the cookie out of a reply to the last packet that `stamp` has seen. That packet may have arrived over several
+   * paths, or a copy of it from a stranger: each of the cookies in answer to it has the same chance, as which one is for
+   * our address cannot be told.
+   * @returns whether it was taken: the next repetition carries it
    */
   onReply(now: number, reply: Uint8Array): boolean {
     if (!this.#mac1 || reply.length !== cookieReplyBytes) return false;
     const aead = sealingAead(this.#crypto, this.#openingKey, reply.subarray(nonceAt, sealedAt));
     const cookie = aead.open(zeroNonce, this.#mac1, reply.subarray(sealedAt));
     if (!cookie) return false;
+    if (this.#cookie && this.#crypto.equal(cookie, this.#cookie)) return false;
+    this.#replies += 1;
+    if (this.#replies > 1 && !this.#oneIn(this.#replies)) return false;
     this.#cookie = cookie.slice();
     this.#takenAt = now;
-    this.#mac1 = undefined;
+    this.#uses = 0;
     return true;
+  }
+
+  #oneIn(count: number): boolean {
+    const [byte = 0] = this.#random(1);
+    return byte * count < 256;
   }
 }
 

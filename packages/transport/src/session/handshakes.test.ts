@@ -5,7 +5,7 @@ import type { Role } from '../noise/handshake.js';
 import { seededKeyPair } from '../testing/simulated-pair.js';
 import { parseInitiation, parseResponse } from '../wire/packets.js';
 import { receiveInitiation } from './handshake-responder.js';
-import { Handshakes } from './handshakes.js';
+import { Handshakes, responseLimits } from './handshakes.js';
 import { keyLimits } from './key-limits.js';
 
 const secret = new Uint8Array(32).fill(5);
@@ -304,6 +304,24 @@ describe('the handshakes of a link', () => {
     expect(initiator.handshakes.keys.epoch).toBe(0);
     next.set(kept);
     expect(initiator.receiveResponse(now, response)).toBe(true);
+  });
+
+  it('try at most five responses at once, and twenty a second, for each initiation', () => {
+    const { initiator, responder } = parties();
+    const response = responder.receive(0, begin(initiator, 0))!;
+    const forged = response.slice();
+    forged[44]! ^= 1;
+    for (let i = 0; i < responseLimits.burst; i += 1) expect(initiator.receiveResponse(0, forged)).toBe(false);
+    // Now even the true one is too much; it comes again with the repetition.
+    expect(initiator.receiveResponse(0, response)).toBe(false);
+    expect(initiator.receiveResponse(49, response)).toBe(false);
+    expect(initiator.receiveResponse(50, forged)).toBe(false);
+    expect(initiator.receiveResponse(60, response)).toBe(false);
+    // One for somebody else costs nothing.
+    const foreign = response.slice();
+    foreign[11]! ^= 1;
+    for (let i = 0; i < 100; i += 1) expect(initiator.receiveResponse(100, foreign)).toBe(false);
+    expect(initiator.receiveResponse(100, response)).toBe(true);
   });
 
   it('leave nothing behind at the end', () => {

@@ -9,6 +9,10 @@ import type { Introduction } from './introduction.js';
 import { keyLimits } from './key-limits.js';
 import { KeyRing } from './key-ring.js';
 import type { Session } from './session.js';
+import { TokenBucket } from './token-bucket.js';
+
+/** Responses to one initiation that are worth two Diffie-Hellmans each: whoever sees its index can make false ones. */
+export const responseLimits = { perSecond: 20, burst: 5 } as const;
 
 export interface HandshakesOptions {
   readonly crypto: CryptoProvider;
@@ -27,6 +31,7 @@ interface Outstanding {
   readonly handshake: InitiatorHandshake;
   readonly cookies: CookieHolder;
   readonly startedAt: number;
+  readonly responses: TokenBucket;
   attempts: number;
 }
 
@@ -99,8 +104,9 @@ export class Handshakes {
         index,
         timestamp: nextTimestamp(now),
       });
-      const cookies = new CookieHolder(crypto, introduction.peerKey);
-      this.#outstanding = { handshake, cookies, startedAt: now, attempts: 0 };
+      const cookies = new CookieHolder(crypto, introduction.peerKey, random);
+      const responses = new TokenBucket(now, responseLimits.perSecond, responseLimits.burst);
+      this.#outstanding = { handshake, cookies, startedAt: now, responses, attempts: 0 };
     } catch (error) {
       releaseIndex(index);
       throw error;
@@ -164,9 +170,9 @@ export class Handshakes {
 
   /** @returns the session that it begins, which is in use now; undefined for a response that is not for us */
   onResponse(now: number, response: ResponsePacket): Session | undefined {
-    const handshake = this.#outstanding?.handshake;
-    if (handshake?.index !== response.receiverIndex) return undefined;
-    const session = handshake.finish(now, response);
+    const outstanding = this.#outstanding;
+    if (outstanding?.handshake.index !== response.receiverIndex || !outstanding.responses.take(now)) return undefined;
+    const session = outstanding.handshake.finish(now, response);
     if (!session) return undefined;
     this.#outstanding = undefined;
     this.keys.adopt(session);

@@ -270,7 +270,7 @@ class GoldenLink {
     const { responderStatic, cookie, handshakes } = this.#input;
     const { publicKey } = nodeCrypto.keyAgreement(fromHex(responderStatic));
     const issuer = new CookieIssuer(nodeCrypto, publicKey, giving(cookie.secret, cookie.nonce));
-    const holder = new CookieHolder(nodeCrypto, publicKey);
+    const holder = new CookieHolder(nodeCrypto, publicKey, giving());
     const packet = fromHex(initiation);
     holder.stamp(0, packet);
     const reply = issuer.reply(0, cookie.from, packet, handshakes[0]?.initiatorIndex ?? 0);
