@@ -17,7 +17,9 @@ export type TransportErrorCode =
   /** A link for this introduction exists. */
   | 'INTRODUCTION_OPEN'
   /** The socket could not be bound (the reason is in `cause`), or was closed. */
-  | 'SOCKET_UNUSABLE';
+  | 'SOCKET_UNUSABLE'
+  /** The socket told an error while it was in use; the reason is in `cause`. */
+  | 'SOCKET_FAILED';
 
 export class TransportError extends Error {
   override readonly name = 'TransportError';

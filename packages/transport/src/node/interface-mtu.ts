@@ -10,15 +10,26 @@ const ipv4HeaderBytes = 28;
 const ipv6HeaderBytes = 48;
 /** Assumed where the system does not tell: what Ethernet carries. */
 const usualMtuBytes = 1_500;
+/** Connecting a UDP socket sends nothing, so any port will do; not that of the peer, who may pretend to have port 0. */
+const anyPort = 9;
 /** UDP itself takes no more; the tens are left alone. */
 const largestDatagramBytes = 65_000;
 
 /** The largest datagram for a peer, in bytes of UDP payload. Never rejects. */
 export async function largestDatagramTo(peer: Address): Promise<number> {
   const headerBytes = isIPv6(peer.address) ? ipv6HeaderBytes : ipv4HeaderBytes;
-  const name = await interfaceTowards(peer);
-  const mtuBytes = (name === undefined ? undefined : await mtuOf(name)) ?? usualMtuBytes;
+  const mtuBytes = (await mtuTowards(peer)) ?? usualMtuBytes;
   return Math.min(mtuBytes - headerBytes, largestDatagramBytes);
+}
+
+async function mtuTowards(peer: Address): Promise<number | undefined> {
+  try {
+    const name = await interfaceTowards(peer);
+    return name === undefined ? undefined : await mtuOf(name);
+  } catch {
+    // No more sockets, no such interface, no such file: the system does not tell.
+    return undefined;
+  }
 }
 
 /** By the address that a socket gets when it is connected; no packet is sent for that. */
@@ -40,7 +51,7 @@ async function localAddressTowards(peer: Address): Promise<string | undefined> {
       socket.once('error', () => {
         resolve(undefined);
       });
-      socket.connect(peer.port, peer.address, () => {
+      socket.connect(anyPort, peer.address, () => {
         resolve(socket.address().address);
       });
     });
@@ -51,10 +62,6 @@ async function localAddressTowards(peer: Address): Promise<string | undefined> {
 
 /** Linux tells; other systems have no file for it. */
 async function mtuOf(name: string): Promise<number | undefined> {
-  try {
-    const mtuBytes = Number(await readFile(`/sys/class/net/${name}/mtu`, 'utf8'));
-    return Number.isInteger(mtuBytes) && mtuBytes > 0 ? mtuBytes : undefined;
-  } catch {
-    return undefined;
-  }
+  const mtuBytes = Number(await readFile(`/sys/class/net/${name}/mtu`, 'utf8'));
+  return Number.isInteger(mtuBytes) && mtuBytes > 0 ? mtuBytes : undefined;
 }

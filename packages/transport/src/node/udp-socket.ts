@@ -1,5 +1,5 @@
 /** A bound dgram socket that speaks both IP versions where it can. */
-import { createSocket, type Socket } from 'node:dgram';
+import { createSocket, type Socket, type SocketOptions } from 'node:dgram';
 import { isIPv4, isIPv6 } from 'node:net';
 import type { Address } from '../address.js';
 import { TransportError } from '../errors.js';
@@ -7,6 +7,8 @@ import { TransportError } from '../errors.js';
 /** The default loses 2 % of a burst; the system may give less. */
 const receiveBufferBytes = 4 * 1024 * 1024;
 const mappedPrefix = '::ffff:';
+/** Of what the system has not taken, with its own buffer full; more is lost, as it might be on the way. */
+const mostQueuedBytes = 256 * 1024;
 
 export interface UdpSocketOptions {
   /** An IP address; without it all of both versions. */
@@ -14,7 +16,12 @@ export interface UdpSocketOptions {
   readonly port: number;
   readonly onDatagram: (bytes: Uint8Array, from: Address) => void;
   readonly onError: (error: Error) => void;
+  /** `isFull` was true; the system has taken all that waited. */
+  readonly onRoom: () => void;
 }
+
+/** Makes a socket of the system, not bound; `createSocket` of node:dgram. */
+export type SocketMaker = (options: SocketOptions) => Socket;
 
 type Family = 'udp4' | 'udp6';
 
@@ -29,19 +36,26 @@ export class UdpSocket {
   #lastTarget: Address | undefined;
   #lastDestination: string | undefined;
   #closed = false;
+  /** The system had something waiting when it was asked last. */
+  #mayBeQueued = false;
+  #isFull = false;
+  readonly #onRoom: () => void;
 
   private constructor(socket: Socket, family: Family, dualStack: boolean, options: UdpSocketOptions) {
     this.#socket = socket;
     this.#family = family;
     this.#dualStack = dualStack;
+    this.#onRoom = options.onRoom;
     socket.on('error', options.onError);
     socket.on('message', (bytes, { address, port }) => {
+      // Nobody can be answered there.
+      if (port === 0) return;
       options.onDatagram(bytes, this.#source(address, port));
     });
   }
 
   /** @throws TransportError SOCKET_UNUSABLE */
-  static async bind(options: UdpSocketOptions): Promise<UdpSocket> {
+  static async bind(options: UdpSocketOptions, makeSocket: SocketMaker = createSocket): Promise<UdpSocket> {
     const { host, port } = options;
     if (host !== undefined && !isIPv4(host) && !isIPv6(host)) {
       throw new TransportError('SOCKET_UNUSABLE', 'a UDP socket is bound to an IP address');
@@ -56,7 +70,7 @@ export class UdpSocket {
     let cause: unknown;
     for (const [family, address, dualStack] of attempts) {
       try {
-        const socket = await bound(family, address, port, dualStack);
+        const socket = await bound(makeSocket, family, address, port, dualStack);
         return new UdpSocket(socket, family, dualStack, options);
       } catch (error) {
         cause = error;
@@ -71,9 +85,14 @@ export class UdpSocket {
     return { address: unmapped(address), port };
   }
 
+  /** So much waits for the system that all more is lost; `onRoom` tells when it is not. */
+  get isFull(): boolean {
+    return this.#isFull;
+  }
+
   /**
-   * Sends and forgets: what the system refuses (no route, a full buffer, a firewall) is lost, as it might be on the way.
-   * So is what goes to an IP version that this socket does not speak.
+   * Sends and forgets: what the system refuses (no route, a firewall) is lost, as it might be on the way. So is what
+   * goes to an IP version that this socket does not speak, and all while `isFull`.
    * @returns whether the bytes may be overwritten now; if not, the system could not take them yet
    */
   send(bytes: Uint8Array, to: Address): boolean {
@@ -82,10 +101,15 @@ export class UdpSocket {
       this.#lastDestination = to.port < 1 || to.port > 65_535 ? undefined : this.#destination(to.address);
     }
     const address = this.#lastDestination;
-    if (this.#closed || address === undefined) return true;
+    if (this.#closed || this.#isFull || address === undefined) return true;
+    if (this.#mayBeQueued && this.#socket.getSendQueueCount() > 0) {
+      this.#queue(bytes.slice(), to.port, address);
+      return true;
+    }
     // Without a callback errors are not told, which is what is wanted here, and a datagram costs less.
     this.#socket.send(bytes, to.port, address);
-    return this.#socket.getSendQueueCount() === 0;
+    this.#mayBeQueued = this.#socket.getSendQueueCount() > 0;
+    return !this.#mayBeQueued;
   }
 
   async close(): Promise<void> {
@@ -93,6 +117,20 @@ export class UdpSocket {
     this.#closed = true;
     await new Promise<void>((resolve) => {
       this.#socket.close(resolve);
+    });
+  }
+
+  /** Behind what waits already. */
+  #queue(copy: Uint8Array, port: number, address: string): void {
+    if (this.#socket.getSendQueueSize() + copy.length <= mostQueuedBytes) {
+      this.#socket.send(copy, port, address);
+      return;
+    }
+    this.#isFull = true;
+    // What waits leaves in its order: once this is gone, whether sent or refused, nothing waits.
+    this.#socket.send(copy, port, address, () => {
+      this.#isFull = false;
+      if (!this.#closed) this.#onRoom();
     });
   }
 
@@ -113,8 +151,14 @@ export class UdpSocket {
   }
 }
 
-async function bound(family: Family, address: string, port: number, dualStack: boolean): Promise<Socket> {
-  const socket = createSocket({
+async function bound(
+  makeSocket: SocketMaker,
+  family: Family,
+  address: string,
+  port: number,
+  dualStack: boolean,
+): Promise<Socket> {
+  const socket = makeSocket({
     type: family,
     ipv6Only: family === 'udp6' && !dualStack,
     // Addresses are IP addresses here: nothing is ever looked up.

@@ -5,7 +5,9 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import type { LinkEnd } from '../link-event.js';
 import { generateKeyPair, publicKeyOf } from './node-crypto.js';
 import type { LinkHandle } from './link-handle.js';
-import { UdpTransport, type UdpTransportOptions } from './udp-transport.js';
+import { BlockableSocket } from './testing/blockable-socket.js';
+import type { SocketMaker } from './udp-socket.js';
+import { timerDelayMs, UdpTransport, type UdpTransportOptions } from './udp-transport.js';
 
 const open: UdpTransport[] = [];
 
@@ -13,16 +15,13 @@ afterEach(async () => {
   await Promise.all(open.splice(0).map((transport) => transport.close()));
 });
 
-async function bind(options: Partial<UdpTransportOptions> = {}) {
+async function bind(options: Partial<UdpTransportOptions> = {}, makeSocket?: SocketMaker) {
   const keyPair = generateKeyPair();
   const errors: unknown[] = [];
-  const transport = await UdpTransport.bind({
-    keyPair,
-    onError: (error) => {
-      errors.push(error);
-    },
-    ...options,
-  });
+  const onError = (error: unknown): void => {
+    errors.push(error);
+  };
+  const transport = await UdpTransport.bind({ keyPair, onError, ...options }, makeSocket);
   open.push(transport);
   return { transport, keyPair, errors };
 }
@@ -203,6 +202,64 @@ describe('UdpTransport', () => {
     left.handle.send(text('two'));
     await both;
     expect(b.errors).toEqual([new Error('of the handler'), new Error('of the handler')]);
+  });
+
+  it('waits while the system takes nothing, and then goes on', async () => {
+    const system = new BlockableSocket();
+    const [a, b] = [await bind({ host: '127.0.0.1' }, system.make), await bind({ host: '127.0.0.1' })];
+    const pairs = Array.from({ length: 20 }, () => link(a, b));
+    await Promise.all(pairs.flat().map(({ established }) => established));
+    system.isBlocked = true;
+    for (const [left] of pairs) for (let i = 0; i < 5; i += 1) left.handle.send(new Uint8Array(60_000));
+    for (let turn = 0; turn < 10; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+    // The last datagram may go beyond the bound, and the first lies in the buffer that all are made in.
+    expect(system.heldBytes).toBeLessThanOrEqual(256 * 1024 + 2 * 65_000);
+    system.release();
+    await Promise.all(pairs.map(([, right]) => right.has(5)));
+    expect([a.errors, b.errors]).toEqual([[], []]);
+  });
+
+  it('ends its links when the system takes nothing any more', async () => {
+    const system = new BlockableSocket();
+    const config = { lingerMs: 20, drainMs: 20 };
+    const [a, b] = [await bind({ host: '127.0.0.1', config }, system.make), await bind({ host: '127.0.0.1' })];
+    const pairs = Array.from({ length: 20 }, () => link(a, b));
+    await Promise.all(pairs.flat().map(({ established }) => established));
+    system.isBlocked = true;
+    for (const [left] of pairs) for (let i = 0; i < 5; i += 1) left.handle.send(new Uint8Array(60_000));
+    await a.transport.close();
+    expect(pairs.map(([left]) => left.handle.state)).toEqual(pairs.map(() => 'ended'));
+  });
+
+  it('lets others have their turn when there is much to send', async () => {
+    const system = new BlockableSocket();
+    const a = await bind({ host: '127.0.0.1' }, system.make);
+    system.isBlocked = true;
+    for (let i = 0; i < 20; i += 1) {
+      const candidates = Array.from({ length: 32 }, (_, n) => ({ address: '127.0.0.1', port: 1 + n }));
+      const { publicKey: peerKey } = generateKeyPair();
+      a.transport.open({ id: randomBytes(16), psk: randomBytes(32), peerKey, role: 'responder', candidates }, {});
+    }
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(system.sent).toBe(256);
+    for (let turn = 0; turn < 3; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+    expect(system.sent).toBeGreaterThanOrEqual(20 * 32);
+  });
+
+  it('tells what its socket tells, as an error that says so', async () => {
+    const system = new BlockableSocket();
+    const a = await bind({ host: '127.0.0.1' }, system.make);
+    system.socket?.emit('error', new Error('recvmsg ENOBUFS'));
+    expect(a.errors).toEqual([expect.objectContaining({ code: 'SOCKET_FAILED' })]);
+  });
+
+  it('sets no timer that would fire at once because its wait is too long', () => {
+    expect([-5, 0.2, 1_000, 2 ** 31 - 1, 2 ** 31, Infinity].map(timerDelayMs)).toEqual([
+      0,
+      1,
+      1_000,
+      ...Array<number>(3).fill(2 ** 31 - 1),
+    ]);
   });
 
   it('closes all links, and then opens none', async () => {

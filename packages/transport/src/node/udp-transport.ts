@@ -11,7 +11,7 @@ import { bestCrypto } from './best-crypto.js';
 import { largestDatagramTo } from './interface-mtu.js';
 import { LinkHandle, type LinkHandlers } from './link-handle.js';
 import { pooledRandom } from './random-pool.js';
-import { UdpSocket } from './udp-socket.js';
+import { UdpSocket, type SocketMaker } from './udp-socket.js';
 
 export interface UdpTransportOptions {
   /** An IP address to bind; without it all of both IP versions, where the machine has them. */
@@ -24,7 +24,10 @@ export interface UdpTransportOptions {
   readonly crypto?: CryptoProvider | undefined;
   /** Datagrams of another protocol on this port, as their first byte 0 to 3 tells (STUN, RFC 7983). */
   readonly onForeignDatagram?: ((bytes: Uint8Array, from: Address) => void) | undefined;
-  /** Errors of the socket, and those that a handler threw; without it they are uncaught exceptions. */
+  /**
+   * What a handler threw, and TransportError SOCKET_FAILED when the socket did (the reason is in `cause`; what it did not
+   * receive is lost like on the way, and links go on); without it they are uncaught exceptions.
+   */
   readonly onError?: ((error: unknown) => void) | undefined;
 }
 
@@ -32,6 +35,15 @@ const lastForeignFirstByte = 3;
 
 /** Datagrams that the system has waiting are handed over a few microseconds apart. */
 const burstGapMs = 0.01;
+
+/** In one turn of the event loop, so that others have their turn; about a millisecond of work. */
+const datagramsInTurn = 256;
+
+/** How long links wait for a system that takes nothing; then what they send is lost, and they find out themselves. */
+const longestHoldUpMs = 250;
+
+/** What setTimeout takes; for more it does not wait at all. */
+const longestTimerMs = 2 ** 31 - 1;
 
 export class UdpTransport {
   readonly #endpoint: Endpoint;
@@ -44,6 +56,8 @@ export class UdpTransport {
   #pumpScheduled = false;
   #lastDatagramAt = 0;
   #closing: Promise<void> | undefined;
+  /** Since when the socket is full. */
+  #fullSince: number | undefined;
 
   private constructor(options: UdpTransportOptions) {
     this.#options = options;
@@ -55,19 +69,25 @@ export class UdpTransport {
     });
   }
 
-  /** @throws TransportError SOCKET_UNUSABLE when the address or the port cannot be bound */
-  static async bind(options: UdpTransportOptions): Promise<UdpTransport> {
+  /**
+   * @param makeSocket for tests
+   * @throws TransportError SOCKET_UNUSABLE when the address or the port cannot be bound
+   * @throws RangeError for a config that cannot be
+   */
+  static async bind(options: UdpTransportOptions, makeSocket?: SocketMaker): Promise<UdpTransport> {
     const transport = new UdpTransport(options);
-    transport.#socket = await UdpSocket.bind({
+    const socketOptions = {
       host: options.host,
       port: options.port ?? 0,
-      onDatagram: (bytes, from) => {
+      onDatagram: (bytes: Uint8Array, from: Address) => {
         transport.#onDatagram(bytes, from);
       },
-      onError: (error) => {
-        transport.#report(error);
+      onError: (cause: Error) => {
+        transport.#report(new TransportError('SOCKET_FAILED', `the UDP socket failed: ${cause.message}`, { cause }));
       },
-    });
+      onRoom: transport.#schedulePump,
+    };
+    transport.#socket = await UdpSocket.bind(socketOptions, makeSocket);
     transport.#localAddress = transport.#socket.localAddress;
     return transport;
   }
@@ -168,13 +188,32 @@ export class UdpTransport {
     if (!this.#socket) return;
     const time = now();
     this.#endpoint.handleTimeout(time);
-    for (let next = this.#endpoint.pollTransmit(time); next; next = this.#endpoint.pollTransmit(time)) {
-      // What the system has not taken yet must not be overwritten.
-      if (!this.#socket.send(next.bytes, next.to)) this.#endpoint.replaceBuffer();
-    }
+    this.#transmit(time, this.#socket);
     this.#deliverEvents();
     this.#forgetGoneLinks();
     this.#armTimer();
+  }
+
+  #transmit(time: number, socket: UdpSocket): void {
+    for (let sent = 0; !this.#isHeldUp(time, socket); sent += 1) {
+      if (sent === datagramsInTurn) {
+        this.#schedulePump();
+        return;
+      }
+      const next = this.#endpoint.pollTransmit(time);
+      if (!next) return;
+      // What the system has not taken yet must not be overwritten.
+      if (!socket.send(next.bytes, next.to)) this.#endpoint.replaceBuffer();
+    }
+  }
+
+  #isHeldUp(time: number, socket: UdpSocket): boolean {
+    if (!socket.isFull) {
+      this.#fullSince = undefined;
+      return false;
+    }
+    this.#fullSince ??= time;
+    return time < this.#fullSince + longestHoldUpMs;
   }
 
   #forgetGoneLinks(): void {
@@ -187,7 +226,9 @@ export class UdpTransport {
   }
 
   #armTimer(): void {
-    const deadline = this.#endpoint.nextTimeout() ?? Infinity;
+    const time = now();
+    const holdUpEnd = (this.#fullSince ?? -Infinity) + longestHoldUpMs;
+    const deadline = Math.min(this.#endpoint.nextTimeout() ?? Infinity, holdUpEnd > time ? holdUpEnd : Infinity);
     // A timer that is early finds nothing to do and is set again: cheaper than setting it with every datagram.
     if (this.#timer && this.#timerAt <= deadline) return;
     clearTimeout(this.#timer);
@@ -199,7 +240,7 @@ export class UdpTransport {
         this.#timer = undefined;
         this.#pump();
       },
-      Math.max(0, Math.ceil(deadline - now())),
+      timerDelayMs(deadline - time),
     );
   }
 
@@ -213,6 +254,11 @@ export class UdpTransport {
       throw error;
     });
   }
+}
+
+/** What to give to setTimeout: never early, but for waits that it does not take. */
+export function timerDelayMs(waitMs: number): number {
+  return Math.min(longestTimerMs, Math.max(0, Math.ceil(waitMs)));
 }
 
 /** Milliseconds since 1970 that never go back, whatever is done to the system's clock. */
