@@ -115,7 +115,7 @@ describe('an endpoint under load', () => {
   it('lets in whom a stranger gives cookies for another address, before its own arrive', () => {
     const { pair, flood } = setUp();
     const { initiator, responder } = pair;
-    const elsewhere = { address: '203.0.113.66', port: 6 };
+    let port = 0;
     const isForInitiator = ({ to }: { to: Address }): boolean => to.address === initiator.address.address;
     const exchange = (): void => {
       for (const packet of initiator.take()) {
@@ -123,7 +123,8 @@ describe('an endpoint under load', () => {
           // The stranger saw it: his copy arrives first, and what he gets for it does too.
           const copy = packet.slice();
           copy.fill(0, -16);
-          responder.give(copy, elsewhere);
+          // From another port each time, so that no cookie is one that the initiator has seen.
+          responder.give(copy, { address: '203.0.113.66', port: ++port });
           for (const { bytes } of responder.takeTransmits()) {
             if (bytes[0] === packetTypes.cookieReply) initiator.give(bytes);
           }

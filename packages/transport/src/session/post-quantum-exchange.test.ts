@@ -199,7 +199,11 @@ describe('PostQuantumExchange', () => {
     // What closes a gap makes room for another piece.
     initiator.onCrypto(1, ciphertext.subarray(1, 2));
     initiator.onCrypto(2 * 64, piece(64).data);
-    expect(codeOf(() => initiator.onCrypto(2 * 65, piece(65).data))).toBe(closeCodes.protocolViolation);
+    expect(
+      codeOf(() => {
+        initiator.onCrypto(2 * 65, piece(65).data);
+      }),
+    ).toBe(closeCodes.protocolViolation);
   });
 
   it('comes through any loss, duplication and spurious loss, in packets of any size', () => {
