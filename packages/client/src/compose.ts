@@ -42,6 +42,9 @@ export async function createClient(options: ClientOptions): Promise<Client> {
       onForeignDatagram: (bytes, from) => {
         reachability.handleDatagram(bytes, from);
       },
+      onError: (error) => {
+        rethrowUnlessOfSocket(error);
+      },
       ...(options.bind === undefined ? {} : { host: options.bind }),
     });
     const reachability = new Reachability(transport);
@@ -62,6 +65,18 @@ export async function createClient(options: ClientOptions): Promise<Client> {
       cause: error,
     });
   }
+}
+
+/**
+ * What a socket could not receive is lost, as it might be on the way: links repeat it, and one that hears nothing more
+ * ends and is told as such. Anything else is a mistake in a handler of ours, which is not to go on unseen.
+ */
+export function rethrowUnlessOfSocket(error: unknown, later: (work: () => void) => void = setImmediate): void {
+  if (error instanceof TransportError && error.code === 'SOCKET_FAILED') return;
+  // Not in the middle of the transport's work.
+  later(() => {
+    throw error;
+  });
 }
 
 export function packageVersion(): string {
