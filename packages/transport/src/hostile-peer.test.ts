@@ -148,9 +148,9 @@ describe('a peer that sends more than it may', () => {
   });
 
   it('on all streams together is closed, and not before; messages do not count', () => {
-    const rest = linkWindowBytes - 2 * streamWindowBytes;
-    const frames = [stream(its(1), streamWindowBytes - 1, 1), stream(its(2), streamWindowBytes - 1, 1)];
-    frames.push(stream(0, messageWindowBytes - 1, 1), stream(its(3), rest - 1, 1));
+    const rest = linkWindowBytes - streamWindowBytes;
+    const frames = [stream(its(1), streamWindowBytes - 1, 1), stream(its(2), 999, 1)];
+    frames.push(stream(0, messageWindowBytes - 1, 1), stream(its(3), rest - 1_000 - 1, 1));
     expectLastToViolate(closeCodes.flowControl, ...frames, stream(its(4), 0, 1));
   });
 

@@ -51,7 +51,11 @@ export interface TransportConfig {
   readonly lingerMs: number;
   /** How long a closed link still answers, and waits for the peer's answer. */
   readonly drainMs: number;
-  /** Bytes that were sent and not yet acknowledged, on one link; `send` throws beyond it. */
+  /**
+   * Bytes that were written and have not left, on one link: so many of messages, and so many on the streams of each of
+   * the three priorities. `send` and `write` throw beyond it. What has left and is not acknowledged is beside it: at most
+   * 16 MiB of messages and 16 MiB of all streams.
+   */
   readonly sendBufferBytes: number;
   /** UDP payload; a path that carries more is not used for more. */
   readonly maxDatagramBytes: number;

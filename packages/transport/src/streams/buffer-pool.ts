@@ -1,3 +1,5 @@
+import { streamLimits } from './stream-limits.js';
+
 /** The smallest array of a stream buffer. */
 const smallestCapacity = 4 * 1024;
 /** Larger arrays are left to the garbage collector, and so is what would make more than this in all. */
@@ -46,6 +48,11 @@ export class BufferPool {
     this.#slabAt += length;
     return this.#slab.subarray(this.#slabAt - length, this.#slabAt);
   }
+}
+
+/** The same where memory is scarce: little more than what is needed, but not a new array for each byte. */
+export function tightCapacityFor(neededBytes: number): number {
+  return Math.ceil(neededBytes / streamLimits.tightStepBytes) * streamLimits.tightStepBytes;
 }
 
 /** The size of the array that `take` gives. */

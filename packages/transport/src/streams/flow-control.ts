@@ -4,7 +4,7 @@
  * order and was taken, and a peer that earned nothing holds little.
  */
 import { closeCodes, Violation } from '../errors.js';
-import { BufferPool, capacityFor } from './buffer-pool.js';
+import { BufferPool, capacityFor, tightCapacityFor } from './buffer-pool.js';
 import { streamLimits } from './stream-limits.js';
 
 /** What the links of one endpoint share: the bytes by which their windows may grow, and spare buffers. */
@@ -53,29 +53,35 @@ export class ReceiveMemory {
     return this.#pool.buffers;
   }
 
-  /** The buffers keep within this: all windows together. */
-  get limitBytes(): number {
+  /** All windows together. */
+  get windowBytes(): number {
     return streamLimits.messageWindowBytes + streamLimits.linkWindowBytes + this.#takenBytes;
+  }
+
+  /** The buffers keep within this: tight ones always fit, with all windows full. */
+  get limitBytes(): number {
+    return this.windowBytes + streamLimits.bufferSlackBytes;
   }
 
   /** @returns how much of it is granted. */
   take(wantedBytes: number): number {
     if (this.#isReleased) return 0;
-    const left = streamLimits.largestLinkBytes - this.limitBytes;
+    const left = streamLimits.largestLinkBytes - this.windowBytes;
     const granted = this.#pool.take(Math.min(wantedBytes, left));
     this.#takenBytes += granted;
     return granted;
   }
 
   /**
-   * An array for a buffer that has to grow: twice as large as the last while there is plenty; else with some of what is
-   * left, so that neither this one nor another soon has to grow again.
+   * An array for a buffer that has to grow: twice as large as the last while there is plenty; then by a quarter, or with
+   * a quarter of what is left, so that neither this one nor another soon has to grow again.
    * @param hadBytes the capacity of the one that it replaces
    */
   arrayFor(neededBytes: number, hadBytes: number): Uint8Array {
     const freeBytes = this.limitBytes - this.heldBytes + hadBytes;
-    if (capacityFor(neededBytes) <= freeBytes) return this.buffers.take(neededBytes);
-    return new Uint8Array(neededBytes + Math.max(0, Math.floor((freeBytes - neededBytes) / 4)));
+    if (capacityFor(neededBytes) <= freeBytes - this.limitBytes / 2) return this.buffers.take(neededBytes);
+    const extraBytes = Math.max(0, Math.min(neededBytes, freeBytes - neededBytes) / 4);
+    return new Uint8Array(tightCapacityFor(neededBytes + extraBytes));
   }
 
   /** The link has ended. */

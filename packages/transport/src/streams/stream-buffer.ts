@@ -1,4 +1,4 @@
-import { BufferPool } from './buffer-pool.js';
+import { BufferPool, tightCapacityFor } from './buffer-pool.js';
 
 const nothing = new Uint8Array(0);
 
@@ -102,10 +102,10 @@ export class StreamBuffer {
     this.#front = 0;
   }
 
-  /** Moves the bytes into an array that is just large enough. */
+  /** Moves the bytes into an array that is hardly larger than they are. */
   tighten(): void {
-    const held = this.#end - this.#start;
-    if (this.#bytes.length > held) this.moveTo(new Uint8Array(held));
+    const capacity = tightCapacityFor(this.#end - this.#start);
+    if (this.#bytes.length > capacity) this.moveTo(new Uint8Array(capacity));
   }
 
   #check(offset: number, length: number): void {

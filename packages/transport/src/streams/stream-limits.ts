@@ -6,9 +6,14 @@ export const streamLimits = {
   streamWindowBytes: 256 * 1024,
   /**
    * Both sides know: what may come on all streams but the message stream, before the first MAX_DATA. With the message
-   * window and `datagramQueueBytes` it makes the 1 MiB that a peer may have here which has earned nothing.
+   * window, `bufferSlackBytes` and `datagramQueueBytes` it makes 768 KiB of buffers; with some 200 KiB of objects for
+   * streams and gaps that is less than the 1 MiB that a peer may have here which has earned nothing.
    */
-  linkWindowBytes: 704 * 1024,
+  linkWindowBytes: 384 * 1024,
+  /** Buffers grow by at least this, so that one byte at a time does not move them each time. */
+  tightStepBytes: 256,
+  /** What that may waste in the buffers of all streams, of both openers: a step for each. */
+  bufferSlackBytes: 64 * 1024,
   /** Both sides know: streams that each side may have open before the first MAX_STREAMS, and at any time. */
   openStreams: 128,
   /** The windows of one link together; 70 MB/s at 50 ms are 3.5 MB, and a loss holds up as much once or twice more. */
@@ -18,8 +23,8 @@ export const streamLimits = {
   /** A window is not taken for small because a timer or an event loop is coarse. */
   shortestRoundTripMs: 5,
   /** Holes in what came of a stream, and of all streams; a packet that would make more counts as lost. */
-  streamGaps: 1_024,
-  linkGaps: 2_048,
+  streamGaps: 512,
+  linkGaps: 1_024,
   /** Datagrams that wait to be sent, and to be read; the oldest gives way. */
   datagrams: 64,
   /** So many packets in a row may have no room for a datagram, because of an ACK perhaps; the next drops it. */

@@ -84,7 +84,7 @@ export class StreamSet implements ScheduleListener {
     return this.#memory.heldBytes + (this.#datagramsIn?.bytes ?? 0);
   }
 
-  /** The bound of `receiveCapacityBytes`; at most 1 MiB for a peer that has earned nothing. */
+  /** The bound of `receiveCapacityBytes`; 768 KiB for a peer that has earned nothing. */
   get receiveLimitBytes(): number {
     return this.#memory.limitBytes + streamLimits.datagramQueueBytes;
   }
