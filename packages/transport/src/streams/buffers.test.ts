@@ -117,8 +117,8 @@ describe('ReceiveWindow', () => {
 
   it.each([
     ['at once', 0, 2],
-    ['in two round trips', 100, 2],
-    ['in more', 101, 1],
+    ['in eight round trips', 400, 2],
+    ['in more', 401, 1],
   ])('read %s is %f ms later %i times as large', (_, laterMs, factor) => {
     const [read, memory] = window();
     memory.roundTripMs = 50;

@@ -1,6 +1,6 @@
 /**
  * How much a peer may send before we have read it. A window follows what was read; it doubles when all of it was read
- * within two round trips, for then it may be what holds the sender up. So a window grows only by data that came in
+ * within some round trips, for then it may be what holds the sender up. So a window grows only by data that came in
  * order and was taken, and a peer that earned nothing holds little.
  */
 import { closeCodes, Violation } from '../errors.js';
@@ -108,7 +108,7 @@ export class ReceiveWindow {
   #limit: number;
   #received = 0;
   #consumed = 0;
-  /** Where the count began of what is read within two round trips. */
+  /** Where the count began of what is read within some round trips. */
   #epochAt: number;
   #epochConsumed = 0;
 
@@ -162,7 +162,7 @@ export class ReceiveWindow {
 
   #endEpoch(): void {
     const { now, roundTripMs } = this.#memory;
-    const limitMs = 2 * Math.max(roundTripMs ?? 0, streamLimits.shortestRoundTripMs);
+    const limitMs = streamLimits.growingRoundTrips * Math.max(roundTripMs ?? 0, streamLimits.shortestRoundTripMs);
     if (roundTripMs !== undefined && now - this.#epochAt <= limitMs) {
       this.#windowBytes += this.#parent
         ? Math.max(0, Math.min(this.#windowBytes, this.#parent.#windowBytes - this.#windowBytes))

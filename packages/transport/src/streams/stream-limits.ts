@@ -20,6 +20,11 @@ export const streamLimits = {
   largestLinkBytes: 16 * 1024 * 1024,
   /** What the links of one endpoint may have beyond their first windows. */
   windowPoolBytes: 64 * 1024 * 1024,
+  /**
+   * A window that was read through within so many round trips doubles. Two would be enough on a path without loss; behind
+   * each loss reading waits for its repetition, and most windows have some.
+   */
+  growingRoundTrips: 8,
   /** A window is not taken for small because a timer or an event loop is coarse. */
   shortestRoundTripMs: 5,
   /** Holes in what came of a stream, and of all streams; a packet that would make more counts as lost. */
