@@ -1,4 +1,5 @@
 /** The end of a link: whoever said CLOSE first repeats it until the other has said it too. */
+import { closeCodes } from './errors.js';
 import { transportLimits } from './limits.js';
 
 /** The longest first wait before CLOSE is repeated; what follows doubles. */
@@ -32,4 +33,15 @@ export class Farewell {
     this.#answersLeft -= 1;
     return true;
   }
+}
+
+/** @throws RangeError for a code that is not the application's */
+export function requireApplicationCode(code: number): void {
+  if (Number.isInteger(code) && code >= 0 && code < closeCodes.frameEncoding) return;
+  throw new RangeError('the code of an application is from 0 up to 0x3fff');
+}
+
+/** A reason as it is told: 64 characters at most, none of them cut in two. */
+export function shortened(reason: string): string {
+  return reason.toWellFormed().slice(0, 64).toWellFormed();
 }

@@ -1,6 +1,6 @@
 import type { Connection } from './connection.js';
 import type { LinkState, LinkStatus } from './link-event.js';
-import type { PathValidator } from './paths/path-validator.js';
+import type { LinkPath } from './link-path.js';
 import type { KeyRing } from './session/key-ring.js';
 
 /** The parts of a link that say how it is. */
@@ -9,7 +9,7 @@ export interface LinkParts {
   readonly rttMs: number | undefined;
   readonly keys: KeyRing;
   readonly connection: Connection;
-  readonly path: PathValidator | undefined;
+  readonly path: LinkPath | undefined;
   readonly peerHasFinalKeys: boolean;
 }
 

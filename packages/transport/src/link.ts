@@ -1,37 +1,29 @@
 /** One conversation with one peer, from its introduction to its end. */
 import type { Address } from './address.js';
-import { Connection, pathProbeBytes } from './connection.js';
-import { Farewell } from './farewell.js';
+import type { Connection } from './connection.js';
+import { Farewell, requireApplicationCode, shortened } from './farewell.js';
 import { isCloseIn, type CloseFrame } from './incoming-frames.js';
 import { stateOf, type LinkPhase } from './link-phase.js';
+import { connectionFor, handshakesFor, streamsFor } from './link-parts.js';
+import { LinkPath } from './link-path.js';
 import { linkStatus } from './link-status.js';
-import { closeCodes, TransportError, Violation } from './errors.js';
+import { Liveness } from './liveness.js';
+import { TransportError, Violation } from './errors.js';
 import { transportLimits } from './limits.js';
 import type { LinkEnvironment } from './link-environment.js';
 import type { LinkEnd, LinkEvent, LinkState, LinkStatus, Transmit } from './link-event.js';
 import { Outbox } from './outbox.js';
-import { PathValidator, type FirstPath, type PathChange } from './paths/path-validator.js';
-import { newController } from './recovery/new-controller.js';
+import type { FirstPath } from './paths/path-validator.js';
 import { FirstContact } from './session/first-contact.js';
 import type { ReceivedInitiation } from './session/handshake-responder.js';
-import { Handshakes } from './session/handshakes.js';
+import type { Handshakes } from './session/handshakes.js';
 import type { Introduction } from './session/introduction.js';
-import { PostQuantumExchange } from './session/post-quantum-exchange.js';
 import { ReplayWindow } from './session/replay-window.js';
 import type { Session } from './session/session.js';
-import { StreamSet } from './streams/stream-set.js';
+import type { StreamSet } from './streams/stream-set.js';
 import { WheelEntry } from './timer-wheel.js';
 import { Timers, type Timer } from './timers.js';
-import {
-  counterOf,
-  initiationBytes,
-  phaseOf,
-  punchPacket,
-  receiverIndexOf,
-  type ResponsePacket,
-} from './wire/packets.js';
-
-const closePacketBytes = 400;
+import { counterOf, phaseOf, punchPacket, receiverIndexOf, type ResponsePacket } from './wire/packets.js';
 
 export class Link {
   readonly introduction: Introduction;
@@ -47,7 +39,8 @@ export class Link {
   readonly #replay = new ReplayWindow();
   readonly #outbox = new Outbox();
   readonly #connection: Connection;
-  #path: PathValidator | undefined;
+  #path: LinkPath | undefined;
+  readonly #liveness: Liveness;
   #phase: LinkPhase;
   /** Until the link is established. */
   #contact: FirstContact | undefined;
@@ -58,39 +51,21 @@ export class Link {
 
   /** Made by `Endpoint.open`. */
   constructor(now: number, introduction: Introduction, environment: LinkEnvironment) {
-    const { crypto, random, config } = environment;
     this.introduction = introduction;
     this.#environment = environment;
     this.#contact = new FirstContact(introduction.candidates);
-    this.#streams = new StreamSet({
-      role: introduction.role,
-      sendBufferBytes: config.sendBufferBytes,
-      windowPool: environment.windowPool,
-    });
-    this.#handshakes = new Handshakes({
-      crypto,
-      random,
-      identity: environment.identity,
-      introduction,
-      takeIndex: () => environment.takeIndex(this),
-      releaseIndex: environment.releaseIndex,
-      nextTimestamp: environment.nextTimestamp,
-    });
-    this.#connection = new Connection({
-      random,
-      streams: this.#streams,
-      timers: this.#timers,
-      exchange: new PostQuantumExchange({ crypto, random, role: introduction.role }),
-      maxDatagramBytes: Math.min(config.maxDatagramBytes, transportLimits.baseDatagramBytes),
-      newController: (datagramBytes) => newController(config.congestionControl, datagramBytes, random),
-    });
+    this.#streams = streamsFor(introduction, environment);
+    this.#handshakes = handshakesFor(this, introduction, environment);
+    this.#connection = connectionFor(introduction, environment, this.#streams, this.#timers);
+    const isAnswerDue = (): boolean => this.#connection.bytesInFlight > 0 || this.#handshakes.isWaiting;
+    this.#liveness = new Liveness(environment.config, this.#timers, isAnswerDue);
     if (introduction.role === 'initiator') {
       this.#phase = { name: 'initiating' };
       this.#handshakes.begin(now);
     } else {
       this.#phase = { name: 'punching' };
     }
-    this.#timers.set('path-timeout', now + config.pathTimeoutMs);
+    this.#timers.set('path-timeout', now + environment.config.pathTimeoutMs);
     this.#sendAttempt(now);
   }
 
@@ -180,10 +155,8 @@ export class Link {
    * @throws RangeError for another code
    */
   close(now: number, code = 0, reason = ''): void {
-    if (!Number.isInteger(code) || code < 0 || code >= closeCodes.frameEncoding) {
-      throw new RangeError('the code of an application is from 0 up to 0x3fff');
-    }
-    const shortReason = reason.toWellFormed().slice(0, 64).toWellFormed();
+    requireApplicationCode(code);
+    const shortReason = shortened(reason);
     if (this.#phase.name === 'open') {
       this.#phase = { name: 'closing', code, reason: shortReason };
       this.#timers.set('path-timeout', undefined);
@@ -255,9 +228,9 @@ export class Link {
     this.#connection.ping();
     this.#timers.set('handshake-retry', undefined);
     this.#armKeyExpiry();
-    if (isFirst)
-      this.#establish(now, { address: from, isProven: false, allowanceBytes: transportLimits.firstPathBytes });
-    else this.#heard(now);
+    const allowanceBytes = transportLimits.firstPathBytes;
+    if (isFirst) this.#establish(now, { address: from, isProven: false, allowanceBytes });
+    else this.#liveness.onHeard(now);
     this.#environment.onActivity(this);
   }
 
@@ -278,13 +251,12 @@ export class Link {
       const isProven = this.#contact?.hasAnsweredOnly(from) === true;
       this.#establish(now, { address: from, isProven, allowanceBytes: 0 });
     }
-    this.#path?.onDatagram(now, from, packet.length, isNewest, this.#connection.ptoMs);
-    this.#timers.set('path-challenge', this.#path?.deadline);
+    this.#path?.onPacket(now, from, packet.length, isNewest);
     if (this.#phase.name === 'closed') {
       this.#answerLatePacket(this.#phase, frames);
     } else if (this.#phase.name === 'open' || this.#phase.name === 'closing') {
       this.#handleFrames(now, session, packetPhase, number, frames);
-      this.#heard(now);
+      this.#liveness.onHeard(now);
       if (session.isFinal) this.#onReady(session);
       if (this.#handshakes.isDue(now)) this.#beginHandshake(now);
     }
@@ -309,8 +281,7 @@ export class Link {
     if (this.#phase.name !== 'open' && this.#phase.name !== 'closing') return undefined;
     const isDone = this.#phase.name === 'closing' && this.#streams.isAllDelivered && !this.#isHalfFinal;
     if (this.#phase.name === 'closing' && isDone && this.#handshakes.keys.current) {
-      const { code, reason } = this.#phase;
-      this.#sayClose(now, code, reason, { kind: 'closed', by: 'us', code, reason });
+      this.#finishClosing(now, this.#phase);
       return this.#outbox.shift();
     }
     const path = this.#path;
@@ -325,16 +296,9 @@ export class Link {
       this.#connection.holdBack();
       return undefined;
     }
-    const probe = session.isFinal ? path.takeProbe(pathProbeBytes) : undefined;
-    if (probe) {
-      const length = this.#connection.sealPathProbe(buffer, session, probe.data);
-      return { to: probe.to, bytes: buffer.subarray(0, length) };
-    }
-    const length = this.#connection.pollTransmit(now, buffer, session, path.budgetBytes);
-    if (length === 0) return undefined;
-    path.onSent(length);
-    if (this.#connection.bytesInFlight > 0 && !this.#timers.isSet('idle')) this.#awaitAnswer(now);
-    return { to: path.address, bytes: buffer.subarray(0, length) };
+    const transmit = path.pollTransmit(now, buffer, session);
+    if (transmit && this.#connection.bytesInFlight > 0) this.#liveness.onAsked(now);
+    return transmit;
   }
 
   pollEvent(): LinkEvent | undefined {
@@ -352,9 +316,8 @@ export class Link {
   }
 
   #requireUsable(): void {
-    if (this.#phase.name === 'closing' || this.#phase.name === 'closed' || this.#phase.name === 'gone') {
-      throw new TransportError('LINK_CLOSED', 'the link is closing or has ended');
-    }
+    if (this.state === 'connecting' || this.state === 'established') return;
+    throw new TransportError('LINK_CLOSED', 'the link is closing or has ended');
   }
 
   #onTimer(now: number, timer: Timer): void {
@@ -373,12 +336,10 @@ export class Link {
         return;
       case 'loss':
         this.#connection.onLossTimeout(now);
-        // All that was in flight may be lost, and nothing of it worth another packet.
-        if (!this.#isAnswerDue) this.#timers.set('idle', undefined);
+        this.#liveness.onLoss();
         return;
       case 'path-challenge':
-        this.#path?.onTimeout(now, this.#connection.ptoMs);
-        this.#timers.set('path-challenge', this.#path?.deadline);
+        this.#path?.onChallengeTimeout(now);
         return;
       case 'key-expiry':
         this.#handshakes.keys.expire(now);
@@ -386,23 +347,18 @@ export class Link {
         return;
       case 'keep-alive':
         this.#connection.ping();
-        this.#timers.set('keep-alive', now + this.#environment.config.keepAliveMs);
+        this.#liveness.onPinged(now);
         return;
       case 'idle':
         this.#vanish({ kind: 'lost' });
         return;
       case 'linger':
         if (phase.name !== 'closing') return;
-        this.#sayClose(now, phase.code, phase.reason, {
-          kind: 'closed',
-          by: 'us',
-          code: phase.code,
-          reason: phase.reason,
-        });
+        this.#finishClosing(now, phase);
         return;
       case 'close-retry':
         if (phase.name !== 'closed') return;
-        this.#transmitClose(phase.farewell);
+        this.#path?.sendClose(this.#handshakes.keys.current, phase.farewell);
         this.#timers.set('close-retry', phase.farewell.nextRetryAt(now));
         return;
       case 'drain':
@@ -432,16 +388,18 @@ export class Link {
     const again = this.#handshakes.onInitiationSent(now);
     this.#timers.set('handshake-retry', again);
     if (again === undefined || !initiation || !this.#path) return;
-    this.#sendOnPath(this.#path, initiation);
-    if (!this.#timers.isSet('idle')) this.#awaitAnswer(now);
+    this.#path.send(initiation);
+    this.#liveness.onAsked(now);
   }
 
   /** Packets flow from now on. */
   #establish(now: number, first: FirstPath): void {
     this.#phase = { name: 'open', isReady: false };
-    this.#path = new PathValidator(first, this.#environment.random);
+    const { random } = this.#environment;
+    const [connection, outbox, timers] = [this.#connection, this.#outbox, this.#timers];
+    this.#path = new LinkPath(first, { connection, outbox, timers, random });
     this.#timers.set('handshake-retry', undefined);
-    this.#heard(now);
+    this.#liveness.onHeard(now);
     const rttMs = this.#contact?.rttMs(now);
     this.#contact = undefined;
     if (rttMs !== undefined) this.#connection.seedRtt(rttMs);
@@ -466,48 +424,15 @@ export class Link {
     session.forgetEarly();
   }
 
-  #heard(now: number): void {
-    const { keepAliveMs, peerIdleTimeoutMs } = this.#environment.config;
-    this.#timers.set('keep-alive', now + keepAliveMs);
-    this.#timers.set('idle', this.#isAnswerDue ? now + peerIdleTimeoutMs : undefined);
-  }
-
-  /** Whether a peer that stays silent is lost. */
-  get #isAnswerDue(): boolean {
-    const { bytesInFlight } = this.#connection;
-    return this.#environment.config.keepAliveMs !== Infinity || bytesInFlight > 0 || this.#handshakes.isWaiting;
-  }
-
-  /** Something asks for an answer: without one the peer counts as lost. */
-  #awaitAnswer(now: number): void {
-    this.#timers.set('idle', now + this.#environment.config.peerIdleTimeoutMs);
-  }
-
   #armKeyExpiry(): void {
     this.#timers.set('key-expiry', this.#handshakes.keys.expiresAt);
   }
 
   /** The peer asks by a fresh initiation for what it should have, and so may be elsewhere: it is asked there. */
   #followInitiation(now: number, from: Address): void {
-    const path = this.#path;
-    if (!path) return;
-    path.onDatagram(now, from, initiationBytes, true, this.#connection.ptoMs);
-    this.#timers.set('path-challenge', path.deadline);
-    const initiation = this.#handshakes.initiation(now);
-    if (initiation && path.maySend(from, initiation.length)) {
-      path.onSentTo(from, initiation.length);
-      this.#outbox.push(from, initiation);
-    }
+    this.#path?.onInitiation(now, from, this.#handshakes.initiation(now));
     this.#connection.ping();
     this.#environment.onActivity(this);
-  }
-
-  /** Packets go elsewhere now. */
-  #onPathChange(change: PathChange): void {
-    if (change === 'none') return;
-    this.#timers.set('path-challenge', undefined);
-    this.#connection.onPathChanged(change === 'rebinding');
-    if (change === 'move' && this.#unread.at(-1)?.type !== 'moved') this.#unread.push({ type: 'moved' });
   }
 
   #handleFrames(now: number, session: Session, phase: 0 | 1, number: number, frames: Uint8Array): void {
@@ -521,11 +446,16 @@ export class Link {
       return;
     }
     const answer = this.#connection.incoming.takePathResponse();
-    if (answer && this.#path) this.#onPathChange(this.#path.onResponse(answer));
+    const hasMoved = answer !== undefined && this.#path?.onResponse(answer) === 'move';
+    if (hasMoved && this.#unread.at(-1)?.type !== 'moved') this.#unread.push({ type: 'moved' });
     if (close) {
       const { code, reason } = close;
       this.#sayClose(now, 0, '', { kind: 'closed', by: 'peer', code, reason });
     }
+  }
+
+  #finishClosing(now: number, { code, reason }: { readonly code: number; readonly reason: string }): void {
+    this.#sayClose(now, code, reason, { kind: 'closed', by: 'us', code, reason });
   }
 
   /** Says CLOSE and ends the link; it then only answers late packets, and is forgotten after `drainMs`. */
@@ -536,25 +466,9 @@ export class Link {
     this.#timers.clear();
     this.#timers.set('drain', now + this.#environment.config.drainMs);
     this.#timers.set('close-retry', farewell.nextRetryAt(now));
-    this.#transmitClose(farewell);
+    this.#path?.sendClose(this.#handshakes.keys.current, farewell);
     this.#endUnread = end;
     this.#environment.onActivity(this);
-  }
-
-  #transmitClose({ code, reason }: Farewell): void {
-    const session = this.#handshakes.keys.current;
-    // Without keys there is nobody who would believe it.
-    if (!session || !this.#path) return;
-    const packet = new Uint8Array(closePacketBytes);
-    const length = this.#connection.sealClose(packet, session, code, reason);
-    this.#sendOnPath(this.#path, packet.subarray(0, length));
-  }
-
-  /** What does not wait: to an address that is not proven it goes only within its bound. */
-  #sendOnPath(path: PathValidator, bytes: Uint8Array): void {
-    if (bytes.length > path.budgetBytes) return;
-    path.onSent(bytes.length);
-    this.#outbox.push(path.address, bytes);
   }
 
   #answerLatePacket({ farewell }: { readonly farewell: Farewell }, frames: Uint8Array): void {
@@ -562,7 +476,7 @@ export class Link {
       // Both have said it.
       this.#end();
     } else if (farewell.answersLatePacket()) {
-      this.#transmitClose(farewell);
+      this.#path?.sendClose(this.#handshakes.keys.current, farewell);
     }
   }
 

@@ -4,14 +4,9 @@ import type { LinkEnd } from '../link-event.js';
 import type { StreamSet } from '../streams/stream-set.js';
 import { DatagramTalk } from './datagram-talk.js';
 import { saidBytes } from './said-bytes.js';
+import { otherSide, type SideName } from './side-name.js';
 import { StreamTalk } from './stream-talk.js';
 import { unlessRefused } from './unless-refused.js';
-
-export type SideName = 'a' | 'b';
-
-export function otherSide(side: SideName): SideName {
-  return side === 'a' ? 'b' : 'a';
-}
 
 /** More than there are conversations in a run, and flows in a conversation. */
 const datagramFlows = 1_000_000;

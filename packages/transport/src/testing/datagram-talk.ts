@@ -1,5 +1,5 @@
 /** The unreliable datagrams of two sides: each arrives at most once and as it was sent, or not at all. */
-import type { SideName } from './conversation.js';
+import type { SideName } from './side-name.js';
 import { saidBytes, saidHeaderBytes } from './said-bytes.js';
 
 export class DatagramTalk {

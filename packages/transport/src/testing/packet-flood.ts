@@ -1,7 +1,7 @@
 /** Packets of strangers, in millions: none may be answered, change anything or be too much. */
 import { SeededRandom } from '@parley/simulator';
 import { packetTypes } from '../wire/packets.js';
-import type { SideName } from './conversation.js';
+import type { SideName } from './side-name.js';
 import { Simulation, strangerNetwork } from './simulation.js';
 
 const names = ['a', 'b'] as const;

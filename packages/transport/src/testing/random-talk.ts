@@ -3,7 +3,8 @@ import type { SeededRandom } from '@parley/simulator';
 import { streamPriorities } from '../streams/stream-id.js';
 import { streamLimits } from '../streams/stream-limits.js';
 import type { StreamSet } from '../streams/stream-set.js';
-import type { Conversation, SideName } from './conversation.js';
+import type { Conversation } from './conversation.js';
+import type { SideName } from './side-name.js';
 import { saidHeaderBytes } from './said-bytes.js';
 
 const mostAtOnce = 20;

@@ -2,7 +2,8 @@
 import type { Conditions } from '@parley/simulator';
 import type { TransportConfig } from '../limits.js';
 import type { Bounds, CheckName } from './checkers.js';
-import type { Conversation, SideName } from './conversation.js';
+import type { Conversation } from './conversation.js';
+import type { SideName } from './side-name.js';
 import type { Flow, Moves, Scenario } from './scenarios.js';
 import { Simulation, SimulationFailure, type RunReport } from './simulation.js';
 

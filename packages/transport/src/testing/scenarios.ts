@@ -1,6 +1,6 @@
 /** Situations that a transport has to master, as data: what the path does, what is said, and how long it may take. */
 import { headerBytes, mbitPerS, type Conditions } from '@parley/simulator';
-import type { SideName } from './conversation.js';
+import type { SideName } from './side-name.js';
 
 /** Something that one side has to say. A stream or a datagram flow is another kind. */
 export type Flow =

@@ -11,7 +11,8 @@ import type { Role } from '../noise/handshake.js';
 import { initiationBytes } from '../wire/packets.js';
 import { AmplificationCheck } from './amplification-check.js';
 import { allChecks, CheckedEndpoint, NonceLedger, type Bounds, type CheckName } from './checkers.js';
-import { Conversation, otherSide, type SideName } from './conversation.js';
+import { Conversation } from './conversation.js';
+import { otherSide, type SideName } from './side-name.js';
 
 export interface SimulationOptions {
   readonly seed: number;

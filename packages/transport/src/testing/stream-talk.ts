@@ -6,7 +6,7 @@ import type { StreamEvent } from '../streams/stream-event.js';
 import type { StreamSet } from '../streams/stream-set.js';
 import type { StreamPriority } from '../streams/stream-id.js';
 import { streamLimits } from '../streams/stream-limits.js';
-import { otherSide, type SideName } from './conversation.js';
+import { otherSide, type SideName } from './side-name.js';
 import { streamBytes } from './said-bytes.js';
 import { unlessRefused } from './unless-refused.js';
 

@@ -1,0 +1,5 @@
+export type SideName = 'a' | 'b';
+
+export function otherSide(side: SideName): SideName {
+  return side === 'a' ? 'b' : 'a';
+}
