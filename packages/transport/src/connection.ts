@@ -8,6 +8,7 @@ import { AckRanges } from './recovery/ack-ranges.js';
 import type { CongestionController } from './recovery/congestion-controller.js';
 import { DeliveryRate } from './recovery/delivery-rate.js';
 import { LossRecovery } from './recovery/loss-recovery.js';
+import type { NewController } from './recovery/new-controller.js';
 import { Pacer } from './recovery/pacer.js';
 import { Repair } from './recovery/repair.js';
 import { RttEstimator } from './recovery/rtt.js';
@@ -41,7 +42,7 @@ export interface ConnectionOptions {
   /** The largest datagram that the outgoing interface carries, as far as it is known. */
   readonly maxDatagramBytes: number;
   /** One for each path. */
-  readonly newController: (datagramBytes: number) => CongestionController;
+  readonly newController: NewController;
 }
 
 export class Connection {
@@ -51,7 +52,7 @@ export class Connection {
   readonly #timers: Timers;
   /** Until both sides have final keys. */
   #exchange: PostQuantumExchange | undefined;
-  readonly #newController: (datagramBytes: number) => CongestionController;
+  readonly #newController: NewController;
   readonly #rtt = new RttEstimator();
   readonly #acks = new AckRanges(this.#rtt);
   readonly #loss = new LossRecovery(this.#rtt);
@@ -175,6 +176,16 @@ export class Connection {
     this.#exchange = undefined;
     this.incoming.exchange = undefined;
     this.#loss.maxPtoMs = transportLimits.maxPtoMs;
+  }
+
+  /** Gives back memory when nothing is on its way in either direction. @returns whether that is so */
+  rest(): boolean {
+    const isAtRest = this.#loss.packetsInFlight === 0 && !this.#acks.isWaiting && !this.wantsToSend;
+    if (!isAtRest) return false;
+    this.#loss.rest();
+    this.#repair.rest();
+    this.#acks.rest();
+    return true;
   }
 
   /** Sends a PING with the next packet, as a sign of life or to ask for one. */

@@ -9,6 +9,7 @@ import type { LinkEnvironment } from './link-environment.js';
 import type { LinkEvent, Transmit } from './link-event.js';
 import { SmallOrderKeyError } from './noise/handshake.js';
 import { Outbox } from './outbox.js';
+import { controllersOf } from './recovery/new-controller.js';
 import { CookieIssuer, cookieReplyReceiver } from './session/cookies.js';
 import { HandshakeLoad } from './session/handshake-load.js';
 import { receiveInitiation } from './session/handshake-responder.js';
@@ -62,6 +63,8 @@ export class Endpoint {
   readonly #byIntroduction = new Map<string, Link>();
   /** Links that wait for their first response, by each of their candidates. */
   readonly #initiating = new Map<string, Set<Link>>();
+  /** The candidates of these. */
+  readonly #candidates = new Map<Link, readonly Address[]>();
   /** By the ephemeral key of the initiation, and which one it is for each link. */
   readonly #answered = new Map<string, Answered>();
   readonly #answeredKeys = new Map<Link, string>();
@@ -92,6 +95,7 @@ export class Endpoint {
       identity: this.#identity,
       config: this.#config,
       windowPool: new WindowPool(),
+      newController: controllersOf(this.#config.congestionControl, this.#random),
       takeIndex: (link) => this.#takeIndex(link),
       releaseIndex: (index) => this.#byIndex.delete(index),
       nextTimestamp: (now) => {
@@ -122,7 +126,7 @@ export class Endpoint {
     const candidates = introduction.candidates.slice(0, transportLimits.candidates);
     const link = this.#newLink(now, { ...introduction, candidates });
     this.#byIntroduction.set(id, link);
-    if (link.isInitiating) this.#awaitPunches(link);
+    if (link.isInitiating) this.#awaitPunches(link, candidates);
     this.#onActivity(link);
     return link;
   }
@@ -279,8 +283,9 @@ export class Endpoint {
     this.#forgetAnswered(link);
   }
 
-  #awaitPunches(link: Link): void {
-    for (const candidate of link.introduction.candidates) {
+  #awaitPunches(link: Link, candidates: readonly Address[]): void {
+    this.#candidates.set(link, candidates);
+    for (const candidate of candidates) {
       const at = textOf(candidate);
       const links = this.#initiating.get(at);
       if (links) links.add(link);
@@ -289,11 +294,12 @@ export class Endpoint {
   }
 
   #forgetPunches(link: Link): void {
-    for (const candidate of link.introduction.candidates) {
+    for (const candidate of this.#candidates.get(link) ?? []) {
       const at = textOf(candidate);
       const links = this.#initiating.get(at);
       if (links?.delete(link) === true && links.size === 0) this.#initiating.delete(at);
     }
+    this.#candidates.delete(link);
   }
 
   #forgetAnswered(link: Link): void {

@@ -1,6 +1,7 @@
 import type { CryptoProvider, KeyAgreement, RandomSource } from './crypto-provider.js';
 import type { TransportConfig } from './limits.js';
 import type { Link } from './link.js';
+import type { NewController } from './recovery/new-controller.js';
 import type { WindowPool } from './streams/flow-control.js';
 
 /** What a link needs of the endpoint that it belongs to. */
@@ -10,6 +11,7 @@ export interface LinkEnvironment {
   readonly identity: KeyAgreement;
   readonly config: TransportConfig;
   readonly windowPool: WindowPool;
+  readonly newController: NewController;
   /** An index that names this link in packets to it; and gives it back. */
   readonly takeIndex: (link: Link) => number;
   readonly releaseIndex: (index: number) => void;

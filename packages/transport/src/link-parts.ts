@@ -3,7 +3,6 @@ import { Connection } from './connection.js';
 import { transportLimits } from './limits.js';
 import type { LinkEnvironment } from './link-environment.js';
 import type { Link } from './link.js';
-import { newController } from './recovery/new-controller.js';
 import { Handshakes } from './session/handshakes.js';
 import type { Introduction } from './session/introduction.js';
 import { PostQuantumExchange } from './session/post-quantum-exchange.js';
@@ -17,12 +16,14 @@ export function streamsFor({ role }: Introduction, { config, windowPool }: LinkE
 export function handshakesFor(link: Link, introduction: Introduction, environment: LinkEnvironment): Handshakes {
   const { crypto, random, identity, releaseIndex, nextTimestamp } = environment;
   const takeIndex = (): number => environment.takeIndex(link);
-  return new Handshakes({ crypto, random, identity, introduction, takeIndex, releaseIndex, nextTimestamp });
+  const options = { crypto, random, identity, introduction: link.introduction, takeIndex, releaseIndex, nextTimestamp };
+  // What is for the first handshake only is not kept any longer.
+  return new Handshakes(options, introduction.psk);
 }
 
 export function connectionFor(
   { role }: Introduction,
-  { crypto, random, config }: LinkEnvironment,
+  { crypto, random, config, newController }: LinkEnvironment,
   streams: StreamSet,
   timers: Timers,
 ): Connection {
@@ -32,6 +33,6 @@ export function connectionFor(
     timers,
     exchange: new PostQuantumExchange({ crypto, random, role }),
     maxDatagramBytes: Math.min(config.maxDatagramBytes, transportLimits.baseDatagramBytes),
-    newController: (datagramBytes) => newController(config.congestionControl, datagramBytes, random),
+    newController,
   });
 }

@@ -17,7 +17,7 @@ import type { FirstPath } from './paths/path-validator.js';
 import { FirstContact } from './session/first-contact.js';
 import type { ReceivedInitiation } from './session/handshake-responder.js';
 import type { Handshakes } from './session/handshakes.js';
-import type { Introduction } from './session/introduction.js';
+import type { IntroducedPeer, Introduction } from './session/introduction.js';
 import { ReplayWindow } from './session/replay-window.js';
 import type { Session } from './session/session.js';
 import type { StreamSet } from './streams/stream-set.js';
@@ -25,8 +25,11 @@ import { WheelEntry } from './timer-wheel.js';
 import { Timers, type Timer } from './timers.js';
 import { counterOf, phaseOf, punchPacket, receiverIndexOf, type ResponsePacket } from './wire/packets.js';
 
+/** Memory is given back when nothing is on its way so long after something was: seldom, and soon enough. */
+const restMs = 5_000;
+
 export class Link {
-  readonly introduction: Introduction;
+  readonly introduction: IntroducedPeer;
   /** In the endpoint's timer wheel. */
   readonly wheelEntry = new WheelEntry<Link>(this);
   /** The endpoint's marks: the link is in its queues. */
@@ -46,12 +49,13 @@ export class Link {
   #contact: FirstContact | undefined;
   #peerHasFinalKeys = false;
   /** Of the link itself: there are few of them. */
-  readonly #unread: LinkEvent[] = [];
+  #unread: LinkEvent[] | undefined;
   #endUnread: LinkEnd | undefined;
 
   /** Made by `Endpoint.open`. */
   constructor(now: number, introduction: Introduction, environment: LinkEnvironment) {
-    this.introduction = introduction;
+    const { id, peerKey, role } = introduction;
+    this.introduction = { id, peerKey, role };
     this.#environment = environment;
     this.#contact = new FirstContact(introduction.candidates);
     this.#streams = streamsFor(introduction, environment);
@@ -59,7 +63,7 @@ export class Link {
     this.#connection = connectionFor(introduction, environment, this.#streams, this.#timers);
     const isAnswerDue = (): boolean => this.#connection.bytesInFlight > 0 || this.#handshakes.isWaiting;
     this.#liveness = new Liveness(environment.config, this.#timers, isAnswerDue);
-    if (introduction.role === 'initiator') {
+    if (role === 'initiator') {
       this.#phase = { name: 'initiating' };
       this.#handshakes.begin(now);
     } else {
@@ -257,6 +261,7 @@ export class Link {
     } else if (this.#phase.name === 'open' || this.#phase.name === 'closing') {
       this.#handleFrames(now, session, packetPhase, number, frames);
       this.#liveness.onHeard(now);
+      if (!this.#timers.isSet('rest')) this.#timers.set('rest', now + restMs);
       if (session.isFinal) this.#onReady(session);
       if (this.#handshakes.isDue(now)) this.#beginHandshake(now);
     }
@@ -302,7 +307,8 @@ export class Link {
   }
 
   pollEvent(): LinkEvent | undefined {
-    const event = this.#unread.shift() ?? this.#streams.pollEvent();
+    const event = this.#unread?.shift() ?? this.#streams.pollEvent();
+    if (this.#unread?.length === 0) this.#unread = undefined;
     if (event || !this.#endUnread) return event;
     const end = this.#endUnread;
     this.#endUnread = undefined;
@@ -343,11 +349,15 @@ export class Link {
         return;
       case 'key-expiry':
         this.#handshakes.keys.expire(now);
+        if (this.#handshakes.keys.expiresAt === undefined) this.#replay.forget();
         this.#armKeyExpiry();
         return;
       case 'keep-alive':
         this.#connection.ping();
         this.#liveness.onPinged(now);
+        return;
+      case 'rest':
+        if (!this.#connection.rest()) this.#timers.set('rest', now + restMs);
         return;
       case 'idle':
         this.#vanish({ kind: 'lost' });
@@ -413,7 +423,7 @@ export class Link {
     this.#handshakes.keys.onFinal(session);
     // The ciphertext depends on our key, which went to one address only.
     if (this.introduction.role === 'initiator') this.#path?.proveFirst();
-    this.#unread.push({ type: 'established' });
+    (this.#unread ??= []).push({ type: 'established' });
   }
 
   #onPeerHasFinalKeys(session: Session): void {
@@ -447,7 +457,7 @@ export class Link {
     }
     const answer = this.#connection.incoming.takePathResponse();
     const hasMoved = answer !== undefined && this.#path?.onResponse(answer) === 'move';
-    if (hasMoved && this.#unread.at(-1)?.type !== 'moved') this.#unread.push({ type: 'moved' });
+    if (hasMoved && this.#unread?.at(-1)?.type !== 'moved') (this.#unread ??= []).push({ type: 'moved' });
     if (close) {
       const { code, reason } = close;
       this.#sayClose(now, 0, '', { kind: 'closed', by: 'peer', code, reason });

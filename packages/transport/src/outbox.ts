@@ -4,17 +4,21 @@ import type { Transmit } from './link-event.js';
 
 /** Datagrams of handshakes and closing that wait for the socket. Those beyond the bound are lost, as on a network. */
 export class Outbox {
-  readonly #waiting: Transmit[] = [];
+  /** Mostly there is none. */
+  #waiting: Transmit[] | undefined;
 
   push(to: Address, bytes: Uint8Array): void {
+    this.#waiting ??= [];
     if (this.#waiting.length < transportLimits.outbox) this.#waiting.push({ to, bytes });
   }
 
   shift(): Transmit | undefined {
-    return this.#waiting.shift();
+    const first = this.#waiting?.shift();
+    if (this.#waiting?.length === 0) this.#waiting = undefined;
+    return first;
   }
 
   clear(): void {
-    this.#waiting.length = 0;
+    this.#waiting = undefined;
   }
 }

@@ -16,6 +16,8 @@ const names = [
   'key-expiry',
   /** Nothing was heard for a while: ping. */
   'keep-alive',
+  /** Something was heard a while ago: memory may be given back. */
+  'rest',
   /** Nothing was heard for so long that the peer counts as lost. */
   'idle',
   /** Closing has waited long enough for what was sent to be acknowledged. */

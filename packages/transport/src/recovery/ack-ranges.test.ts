@@ -47,7 +47,7 @@ describe('AckRanges', () => {
 
   it('tells ranges from the largest down, and how long the largest waited', () => {
     const acks = received([100, 0], [100, 1], [101, 4], [103, 5], [104, 3]);
-    expect(acks.takeFrame(110)).toEqual({
+    expect(acks.takeFrame(110)).toMatchObject({
       type: 'ack',
       ranges: [
         { smallest: 3, largest: 5 },
@@ -62,9 +62,9 @@ describe('AckRanges', () => {
   it('forgets what the peer knows, but for the largest', () => {
     const acks = received([0, 0], [0, 1], [0, 3]);
     acks.forgetUpTo(1);
-    expect(acks.takeFrame(0).ranges).toEqual([{ smallest: 3, largest: 3 }]);
+    expect(acks.takeFrame(0).ranges).toMatchObject([{ smallest: 3, largest: 3 }]);
     acks.forgetUpTo(3);
-    expect(acks.takeFrame(0).ranges).toEqual([{ smallest: 3, largest: 3 }]);
+    expect(acks.takeFrame(0).ranges).toMatchObject([{ smallest: 3, largest: 3 }]);
   });
 
   it('remembers 64 ranges, the newest', () => {
@@ -72,8 +72,8 @@ describe('AckRanges', () => {
     for (let number = 0; number < 200; number += 2) acks.onReceived(0, number, true);
     const { ranges } = acks.takeFrame(0);
     expect(ranges.length).toBe(64);
-    expect(ranges[0]).toEqual({ smallest: 198, largest: 198 });
-    expect(ranges.at(-1)).toEqual({ smallest: 72, largest: 72 });
+    expect(ranges[0]).toMatchObject({ smallest: 198, largest: 198 });
+    expect(ranges.at(-1)).toMatchObject({ smallest: 72, largest: 72 });
     // A late packet below all of them pushes out none.
     acks.onReceived(1, 51, true);
     expect(acks.takeFrame(1).ranges.length).toBe(64);
@@ -103,14 +103,14 @@ describe('AckRanges', () => {
     // Comes after the frame up to 6: that one seen does not mean that 2 is known.
     acks.onReceived(3, 2, true);
     acks.forgetUpTo(6);
-    expect(acks.takeFrame(3).ranges).toEqual([
+    expect(acks.takeFrame(3).ranges).toMatchObject([
       { smallest: 6, largest: 6 },
       { smallest: 0, largest: 4 },
     ]);
     acks.onReceived(4, 7, true);
     acks.takeFrame(4);
     acks.forgetUpTo(7);
-    expect(acks.takeFrame(4).ranges).toEqual([{ smallest: 7, largest: 7 }]);
+    expect(acks.takeFrame(4).ranges).toMatchObject([{ smallest: 7, largest: 7 }]);
   });
 
   it('agrees with a plain set of numbers', () => {
@@ -121,6 +121,7 @@ describe('AckRanges', () => {
         for (const number of numbers) {
           acks.onReceived(0, number, true);
           model.add(number);
+          if (number % 5 === 0) acks.rest();
         }
         const told: number[] = [];
         let previous = Infinity;
@@ -267,6 +268,6 @@ describe('AckRanges of a fast stream', () => {
     acks.onReceived(1, 1, true);
     expect(acks.takeFrame(1)).toBe(frame);
     expect(frame.ranges[0]).toBe(range);
-    expect(range).toEqual({ smallest: 0, largest: 1 });
+    expect(range).toMatchObject({ smallest: 0, largest: 1 });
   });
 });

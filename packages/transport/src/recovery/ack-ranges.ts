@@ -33,12 +33,17 @@ const packetsPerLateOne = 8;
 /** `type` is for the encoder of version 1. */
 type ToldFrame = AckFrame & { readonly type: 'ack' };
 
+interface ReceivedRange {
+  smallest: number;
+  largest: number;
+  /** The largest number received when a packet last came late into it; -1 when none did. */
+  changedAt: number;
+}
+
 export class AckRanges {
   readonly #rtt: RttEstimator | undefined;
   /** From the newest down, as they are told. */
-  readonly #ranges: { smallest: number; largest: number }[] = [];
-  /** Of each range the largest number received when a packet last came late into it; -1 when none did. */
-  readonly #changedAt: number[] = [];
+  #ranges: ReceivedRange[] = [];
   readonly #frame = { type: 'ack' as const, ranges: this.#ranges, delayUs: 0 };
   #largest = -1;
   #largestReceivedAt = 0;
@@ -109,10 +114,16 @@ export class AckRanges {
     for (let i = this.#ranges.length - 1; i >= 0; i -= 1) {
       const range = this.#ranges[i];
       if (!range || range.smallest > upTo) return;
-      if ((this.#changedAt[i] ?? -1) >= number) continue;
+      if (range.changedAt >= number) continue;
       if (range.largest > upTo) range.smallest = upTo + 1;
-      else this.#remove(i);
+      else this.#ranges.splice(i, 1);
     }
+  }
+
+  /** Gives back the room for more ranges than there are. */
+  rest(): void {
+    this.#ranges = this.#ranges.slice();
+    this.#frame.ranges = this.#ranges;
   }
 
   #addNewest(number: number): void {
@@ -132,7 +143,7 @@ export class AckRanges {
       return;
     }
     if (number >= range.smallest && number <= range.largest) return;
-    this.#changedAt[at] = this.#largest;
+    range.changedAt = this.#largest;
     if (number > range.largest) {
       range.largest = number;
       return;
@@ -141,19 +152,13 @@ export class AckRanges {
     const below = ranges[at + 1];
     if (below?.largest === number - 1) {
       range.smallest = below.smallest;
-      this.#remove(at + 1);
+      ranges.splice(at + 1, 1);
     }
   }
 
   #insert(at: number, number: number, changedAt: number): void {
-    this.#ranges.splice(at, 0, { smallest: number, largest: number });
-    this.#changedAt.splice(at, 0, changedAt);
-    if (this.#ranges.length > transportLimits.ackRanges) this.#remove(this.#ranges.length - 1);
-  }
-
-  #remove(at: number): void {
-    this.#ranges.splice(at, 1);
-    this.#changedAt.splice(at, 1);
+    this.#ranges.splice(at, 0, { smallest: number, largest: number, changedAt });
+    if (this.#ranges.length > transportLimits.ackRanges) this.#ranges.pop();
   }
 
   /** How many packets may wait follows from how many came in the round trip before: two at first, or after a pause. */

@@ -218,6 +218,14 @@ export class LossRecovery {
     return packets;
   }
 
+  /** Gives back what memory there is while nothing is in flight. */
+  rest(): void {
+    if (this.#inFlight.count === 0) this.#inFlight.clear();
+    if (this.#lost.count === 0) this.#lost.clear();
+    this.#beginOutcome();
+    this.#newest.length = 0;
+  }
+
   #beginOutcome() {
     const outcome = this.#outcome;
     outcome.acknowledged.length = 0;

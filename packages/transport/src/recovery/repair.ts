@@ -16,7 +16,12 @@ const repairBytes = 600;
 
 export class Repair {
   /** Repetitions that are records of their own. They are not repeated in their turn: their originals are. */
-  readonly #repetitions = new WeakSet<SentContent>();
+  #repetitions: WeakSet<SentContent> | undefined;
+
+  /** Nothing is in flight that was repeated. */
+  rest(): void {
+    this.#repetitions = undefined;
+  }
 
   /**
    * To be called for a packet that is to leave and has been given all there was to send. Newest packets first: what was
@@ -34,10 +39,10 @@ export class Repair {
       for (const content of packet.contents) {
         if (writer.room === 0 || writer.length - start >= repairBytes) return contents.length - ownContents;
         // A record may stand for its repetitions too, and so be in several of these packets, or in this one already.
-        if (this.#repetitions.has(content) || contents.includes(content)) continue;
+        if (this.#repetitions?.has(content) || contents.includes(content)) continue;
         const repetition = content.repeat(writer);
         if (!repetition) continue;
-        if (repetition !== content) this.#repetitions.add(repetition);
+        if (repetition !== content) (this.#repetitions ??= new WeakSet()).add(repetition);
         contents.push(repetition);
       }
     }

@@ -7,16 +7,18 @@
  */
 import type { SentPacket } from './sent-packet.js';
 
-/** Of an idle link. */
+/** Of a link that is not at rest. */
 const smallestCapacity = 16;
 /** A ring larger than this is given back when it runs empty. */
 const largestIdleCapacity = 64;
+const noPackets: (SentPacket | undefined)[] = [];
+const noNumbers = new Float64Array(0);
 
 export class SentPackets {
   /** Place p is at index p mod capacity, a power of two. */
-  #packets: (SentPacket | undefined)[] = emptyRing(smallestCapacity);
+  #packets = noPackets;
   /** The numbers, of empty places also, for the search. */
-  #numbers = new Float64Array(smallestCapacity);
+  #numbers = noNumbers;
   #start = 0;
   #end = 0;
   #count = 0;
@@ -54,8 +56,8 @@ export class SentPackets {
       throw new RangeError('packet numbers only grow');
     }
     if (this.#end - this.#start === capacity) {
-      this.#resize(2 * capacity);
-      capacity *= 2;
+      capacity = Math.max(2 * capacity, smallestCapacity);
+      this.#resize(capacity);
     }
     const index = this.#end & (capacity - 1);
     this.#packets[index] = packet;
@@ -103,11 +105,11 @@ export class SentPackets {
   }
 
   clear(): void {
-    this.#packets.fill(undefined);
     this.#start = this.#end;
     this.#count = 0;
     this.#bytes = 0;
-    this.#giveBack();
+    this.#packets = noPackets;
+    this.#numbers = noNumbers;
   }
 
   #numberAt(place: number): number {

@@ -29,7 +29,7 @@ function parties(): Record<Role, Party> {
     const identity = nodeCrypto.keyAgreement(keyPairs[role].privateKey);
     const indices = new Set<number>();
     let [index, timestamp] = [firstIndex, 0];
-    const handshakes = new Handshakes({
+    const options = {
       crypto: nodeCrypto,
       random: bytes,
       identity,
@@ -38,11 +38,12 @@ function parties(): Record<Role, Party> {
         indices.add(++index);
         return index;
       },
-      releaseIndex: (released) => {
+      releaseIndex: (released: number) => {
         expect(indices.delete(released)).toBe(true);
       },
-      nextTimestamp: (now) => (timestamp = Math.max(now, timestamp + 1)),
-    });
+      nextTimestamp: (now: number) => (timestamp = Math.max(now, timestamp + 1)),
+    };
+    const handshakes = new Handshakes(options, shared.psk);
     return {
       handshakes,
       indices,

@@ -5,7 +5,7 @@ import { CookieHolder } from './cookies.js';
 import { InitiatorHandshake } from './handshake-initiator.js';
 import { respond, type ReceivedInitiation } from './handshake-responder.js';
 import { retryDelayMs } from './handshake-schedule.js';
-import type { Introduction } from './introduction.js';
+import type { IntroducedPeer } from './introduction.js';
 import { keyLimits } from './key-limits.js';
 import { KeyRing } from './key-ring.js';
 import type { Session } from './session.js';
@@ -18,7 +18,7 @@ export interface HandshakesOptions {
   readonly crypto: CryptoProvider;
   readonly random: RandomSource;
   readonly identity: KeyAgreement;
-  readonly introduction: Introduction;
+  readonly introduction: IntroducedPeer;
   /** Names a session of this link in the packets that the peer sends; random, unique on this endpoint. */
   readonly takeIndex: () => number;
   readonly releaseIndex: (index: number) => void;
@@ -43,9 +43,10 @@ export class Handshakes {
   #peerTimestamp = -1;
   #response: Uint8Array | undefined;
 
-  constructor(options: HandshakesOptions) {
+  /** @param psk of the introduction, 32 bytes */
+  constructor(options: HandshakesOptions, psk: Uint8Array) {
     this.#options = options;
-    this.keys = new KeyRing(options.introduction.psk, options.releaseIndex);
+    this.keys = new KeyRing(psk, options.releaseIndex);
   }
 
   /** Whether an initiation waits for its response. */

@@ -17,6 +17,9 @@ export interface Introduction {
   readonly candidates: readonly Address[];
 }
 
+/** What a link keeps of it: the rest is for finding each other only. */
+export type IntroducedPeer = Pick<Introduction, 'id' | 'peerKey' | 'role'>;
+
 /** @throws TransportError INTRODUCTION_INVALID */
 export function checkIntroduction(introduction: Introduction): void {
   const lengths = [

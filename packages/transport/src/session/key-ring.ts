@@ -8,7 +8,7 @@ import type { Session } from './session.js';
 export class KeyRing {
   readonly #releaseIndex: (index: number) => void;
   /** The pre-shared key of the first handshake. */
-  readonly #psk: Uint8Array;
+  #psk: Uint8Array | undefined;
   #current: Session | undefined;
   #previous: Session | undefined;
   #next: Session | undefined;
@@ -119,6 +119,7 @@ export class KeyRing {
     this.#previous = this.#current;
     this.#current = session;
     this.#epoch = session.epoch;
+    this.#psk = undefined;
     this.#rememberNext(session);
   }
 

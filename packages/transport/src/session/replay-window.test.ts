@@ -60,20 +60,45 @@ describe('ReplayWindow', () => {
     }
   });
 
+  it('that has forgotten takes nothing up to its highest counter, and all above as before', () => {
+    for (const top of [0, 31, 32, 100, 10_000, 2 ** 40]) {
+      const window = windowWith(...(top > 0 ? [0, top] : [0]));
+      window.forget();
+      window.forget();
+      expect(window.highest).toBe(top);
+      for (const counter of [top, top - 1, top - 50, top - 8_000]) expect(window.accepts(counter)).toBe(false);
+      for (const counter of [top + 1, top + 40, top + 3, top + 9_000]) {
+        expect(window.accepts(counter)).toBe(true);
+        window.mark(counter);
+        expect(window.accepts(counter)).toBe(false);
+      }
+      expect([top, top + 2, top + 872].map((counter) => window.accepts(counter))).toEqual([false, false, false]);
+      expect([top + 873, top + 8_999].map((counter) => window.accepts(counter))).toEqual([true, true]);
+    }
+  });
+
   it('agrees with a plain set, whatever comes in whatever order', () => {
+    const forget = 'forget' as const;
     const step = fc.oneof(
-      fc.integer({ min: -9_000, max: 40 }),
-      fc.integer({ min: 0, max: 70 }),
-      fc.integer({ min: 8_000, max: 8_300 }),
+      { weight: 1, arbitrary: fc.constant(forget) },
+      { weight: 9, arbitrary: fc.integer({ min: -9_000, max: 40 }) },
+      { weight: 9, arbitrary: fc.integer({ min: 0, max: 70 }) },
+      { weight: 9, arbitrary: fc.integer({ min: 8_000, max: 8_300 }) },
     );
     fc.assert(
       fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
         const window = new ReplayWindow();
         const seen = new Set<number>();
         let highest = -1;
+        let forgotten = -1;
         for (const delta of steps) {
+          if (delta === forget) {
+            window.forget();
+            forgotten = highest;
+            continue;
+          }
           const counter = Math.max(0, highest + delta);
-          const fresh = !seen.has(counter) && counter > highest - replayWindowSize;
+          const fresh = !seen.has(counter) && counter > highest - replayWindowSize && counter > forgotten;
           expect(window.accepts(counter)).toBe(fresh);
           if (!fresh) continue;
           window.mark(counter);
