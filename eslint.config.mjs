@@ -27,7 +27,7 @@ export default tseslint.config(
   {
     // Time and chance come in as arguments, so that a run can be repeated from its seed (docs: ARCHITECTURE.md).
     files: pure,
-    ignores: ['**/*.test.ts', 'packages/transport/src/node/**'],
+    ignores: ['**/*.test.ts', 'packages/transport/src/node/**', 'packages/transport/src/testing/measure/**'],
     rules: {
       'no-restricted-globals': [
         'error',

@@ -1,6 +1,6 @@
 /** A peer that was introduced, has all the keys and keeps to no rule: it seals whatever it is told to. */
 import { SeededRandom } from '@parley/simulator';
-import type { Address } from '../address.js';
+import { sameAddress, type Address } from '../address.js';
 import { tagBytes, type KeyPair, type RandomSource } from '../crypto-provider.js';
 import { Endpoint } from '../endpoint.js';
 import type { TransportConfig } from '../limits.js';
@@ -32,6 +32,16 @@ export interface RawPeerOptions {
   readonly config?: Partial<TransportConfig>;
   /** Without it there are keys of phase 0 only. */
   readonly exchangesPostQuantum?: boolean;
+  /** An honest side that others talk to, too: what it sends to those is lost. */
+  readonly home?: Home;
+}
+
+export interface Home {
+  readonly endpoint: Endpoint;
+  readonly publicKey: Uint8Array;
+  readonly now: number;
+  /** Where this peer is, and nobody else. */
+  readonly address: Address;
 }
 
 /** How to seal, when not as usual: in the phase that its keys are in, and with the next number. */
@@ -60,9 +70,9 @@ export class RawPeer {
   /** The honest side. */
   readonly endpoint: Endpoint;
   readonly link: Link;
-  now = 1_700_000_000_000;
+  now: number;
   /** Where it sends from. */
-  address = rawAddress;
+  address: Address;
   /** The newest keys. */
   session: Session;
   /** The first packets of the two: the initiation and its response, whoever made which. */
@@ -73,6 +83,7 @@ export class RawPeer {
   readonly #theirKey: Uint8Array;
   readonly #introduction: { readonly id: Uint8Array; readonly psk: Uint8Array };
   readonly #exchange: PostQuantumExchange;
+  readonly #isAlone: boolean;
   readonly #sessions: Session[] = [];
   /** Numbers that have come, and are not acknowledged. */
   #received: number[] = [];
@@ -86,9 +97,14 @@ export class RawPeer {
     this.#random = (length) => random.bytes(length);
     this.#keyPair = seededKeyPair(random);
     const keyPair = seededKeyPair(random);
-    this.#theirKey = keyPair.publicKey;
+    this.#theirKey = options.home?.publicKey ?? keyPair.publicKey;
     this.#introduction = { id: random.bytes(16), psk: random.bytes(32) };
-    this.endpoint = new Endpoint({ crypto: nodeCrypto, random: this.#random, keyPair, config: options.config });
+    this.#isAlone = options.home === undefined;
+    this.now = options.home?.now ?? 1_700_000_000_000;
+    this.address = options.home?.address ?? rawAddress;
+    this.endpoint =
+      options.home?.endpoint ??
+      new Endpoint({ crypto: nodeCrypto, random: this.#random, keyPair, config: options.config });
     this.link = this.endpoint.open(this.now, {
       ...this.#introduction,
       peerKey: this.#keyPair.publicKey,
@@ -184,7 +200,7 @@ export class RawPeer {
     this.endpoint.handleTimeout(this.now);
     const datagrams: Uint8Array[] = [];
     for (let next = this.endpoint.pollTransmit(this.now); next; next = this.endpoint.pollTransmit(this.now)) {
-      datagrams.push(next.bytes.slice());
+      if (this.#isAlone || sameAddress(next.to, this.address)) datagrams.push(next.bytes.slice());
     }
     return datagrams;
   }
