@@ -36,7 +36,7 @@ export interface RawPeerOptions {
   readonly home?: Home;
 }
 
-export interface Home {
+interface Home {
   readonly endpoint: Endpoint;
   readonly publicKey: Uint8Array;
   readonly now: number;
