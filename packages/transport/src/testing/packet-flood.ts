@@ -1,4 +1,7 @@
-/** Packets of strangers, in millions: none may be answered, change anything or be too much. */
+/**
+ * Packets of strangers, in millions: none may be answered, change anything or be too much. What cannot be seen from
+ * outside shows in the end: a pair that was flooded goes on to the byte as its twin that was not.
+ */
 import { SeededRandom } from '@parley/simulator';
 import { keyLimits } from '../session/key-limits.js';
 import { dataHeaderBytes, macBytes } from '../wire/packets.js';
@@ -7,14 +10,23 @@ import { ManualPair, type ManualSide } from './manual-pair.js';
 /** How often everything is compared; what a packet would change first is after every one. */
 const wholeStateEvery = 1_000;
 const stranger = { address: '203.0.113.66', port: 6_666 };
-/** Long enough for whatever a pair still has to do. */
-const finishMs = 5_000;
+/** Long enough for whatever a pair still has to do, and for a side that hears nothing to give up. */
+const talkMs = 5_000;
+const silenceMs = 50_000;
+const stepMs = 100;
 
 /** A pair at a moment when packets matter to it, and every packet that led there. */
-interface Target {
+interface Moment {
   readonly name: string;
   readonly pair: ManualPair;
   readonly captured: readonly Uint8Array[];
+}
+
+interface Target extends Moment {
+  /** The same moment again. */
+  readonly twin: ManualPair;
+  /** What becomes of it after the flood, in words. */
+  readonly goOn: (pair: ManualPair) => string;
 }
 
 export class PacketFlood {
@@ -23,7 +35,10 @@ export class PacketFlood {
 
   constructor(seed: number) {
     this.#random = new SeededRandom(seed);
-    this.#targets = [talking(seed), renewingKeys(seed), answered(seed), underLoad(seed), exchanging(seed)];
+    const moments = [talking, renewingKeys, answered, underLoad, exchanging];
+    this.#targets = [talk, silence].flatMap((goOn, i) =>
+      moments.map((moment) => ({ ...moment(seed + 10 * i), twin: moment(seed + 10 * i).pair, goOn })),
+    );
   }
 
   /** The types of the packets that are bent. */
@@ -55,13 +70,10 @@ export class PacketFlood {
     }
   }
 
-  /** All goes on where it was. @throws Error when a pair cannot talk any more */
+  /** All goes on as if nothing had been. @throws Error when it does not */
   finish(): void {
-    for (const { name, pair } of this.#targets) {
-      for (const side of pair.sides) side.link.send(Uint8Array.of(1, 2, 3));
-      pair.run(finishMs);
-      const last = pair.sides.map(({ messages }) => messages.at(-1)?.length);
-      if (last.some((length) => length !== 3)) throw new Error(`the pair that was ${name} cannot talk any more`);
+    for (const { name, pair, twin, goOn } of this.#targets) {
+      if (goOn(pair) !== goOn(twin)) throw new Error(`the pair that was ${name} goes on in another way`);
     }
   }
 
@@ -108,6 +120,37 @@ function hand({ name, pair }: Target, { endpoint }: ManualSide, bytes: Uint8Arra
   if (endpoint.nextTimeout() !== before) throw new Error(`who is ${name} has another deadline for ${hex(bytes)}`);
 }
 
+/** Both say something, and hear it. */
+function talk(pair: ManualPair): string {
+  const before = pair.carried.length;
+  for (const side of pair.sides) side.link.send(Uint8Array.of(1, 2, 3));
+  let timeouts = '';
+  for (let passed = 0; passed < talkMs; passed += stepMs) {
+    pair.run(stepMs);
+    timeouts += pair.sides.map(({ endpoint }) => `${String(endpoint.nextTimeout())} `).join('');
+  }
+  const heard = pair.sides.map(({ messages }) => messages.at(-1)?.length);
+  if (heard.some((length) => length !== 3)) throw new Error('a pair cannot talk');
+  return `${timeouts} ${pair.carried
+    .slice(before)
+    .map(({ bytes }) => hex(bytes))
+    .join(' ')}`;
+}
+
+/** Neither hears anything more of the other. */
+function silence(pair: ManualPair): string {
+  let story = '';
+  for (let passed = 0; passed < silenceMs; passed += stepMs) {
+    pair.skip(stepMs);
+    for (const side of pair.sides) {
+      side.read();
+      const sent = side.takeTransmits().map(({ to, bytes }) => `${to.address} ${String(to.port)} ${hex(bytes)}`);
+      story += `${sent.join(' ')} ${String(side.endpoint.nextTimeout())} ${String(side.events.length)} `;
+    }
+  }
+  return story;
+}
+
 function stateOf({ pair }: Target): string {
   const states = pair.sides.map(({ endpoint, link, events }) => {
     const { streams, usage, bufferedBytes } = link;
@@ -129,7 +172,7 @@ function stateOf({ pair }: Target): string {
 }
 
 /** Under their second keys, with streams open, some of it unread and some in flight. */
-function talking(seed: number): Target {
+function talking(seed: number): Moment {
   const pair = new ManualPair({ seed });
   pair.run(1_000);
   for (const { link } of pair.sides) link.send(new Uint8Array(5_000));
@@ -152,7 +195,7 @@ function talking(seed: number): Target {
 }
 
 /** One has asked for new keys, and the other has answered, which did not arrive. */
-function renewingKeys(seed: number): Target {
+function renewingKeys(seed: number): Moment {
   const pair = new ManualPair({ seed: seed + 1 });
   pair.run(1_000);
   pair.skip(keyLimits.rekeyAfterMs);
@@ -163,7 +206,7 @@ function renewingKeys(seed: number): Target {
 }
 
 /** The response to the first initiation did not arrive. */
-function answered(seed: number): Target {
+function answered(seed: number): Moment {
   const pair = new ManualPair({ seed: seed + 2 });
   const packets = pair.initiator.take();
   for (const bytes of packets) pair.responder.give(bytes);
@@ -171,7 +214,7 @@ function answered(seed: number): Target {
 }
 
 /** One has shown a cookie, of which the other has not heard. */
-function underLoad(seed: number): Target {
+function underLoad(seed: number): Moment {
   const pair = new ManualPair({ seed: seed + 3, config: { handshakesPerSecond: 0 } });
   const packets = pair.initiator.take();
   for (const bytes of packets) pair.responder.give(bytes);
@@ -182,7 +225,7 @@ function underLoad(seed: number): Target {
 }
 
 /** Under their first keys, in the middle of the post-quantum exchange. */
-function exchanging(seed: number): Target {
+function exchanging(seed: number): Moment {
   const pair = new ManualPair({ seed: seed + 4 });
   const packets = pair.initiator.take();
   for (const bytes of packets) pair.responder.give(bytes);
@@ -194,7 +237,7 @@ function exchanging(seed: number): Target {
 }
 
 /** Nothing is left to be sent at this moment, nor to be read. */
-function settled(name: string, pair: ManualPair, packets: readonly Uint8Array[]): Target {
+function settled(name: string, pair: ManualPair, packets: readonly Uint8Array[]): Moment {
   const left = pair.sides.flatMap((side) => {
     side.read();
     return side.take();

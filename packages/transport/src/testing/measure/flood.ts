@@ -20,6 +20,7 @@ export function floodInMemory(kind: 'mutated' | 'random', millions: number, seed
     flood[kind](batch);
     if (done < warmUpBatches) floor = settledMemory();
   }
+  const driftBytes = settledMemory().residentBytes - floor.residentBytes;
   flood.finish();
-  return { packets: batches * batch, driftBytes: settledMemory().residentBytes - floor.residentBytes };
+  return { packets: batches * batch, driftBytes };
 }
