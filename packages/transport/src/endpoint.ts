@@ -230,7 +230,7 @@ export class Endpoint {
     const known = this.#answered.get(ephemeral);
     if (known) {
       if (this.#crypto.equal(known.packet, bytes.subarray(0, -macBytes)))
-        known.link.handleRepeatedInitiation(now, from);
+        known.link.answer(now, from);
       return;
     }
     // Nobody is expected: not worth a Diffie-Hellman.

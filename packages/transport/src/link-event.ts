@@ -28,6 +28,14 @@ export interface Transmit {
   readonly bytes: Uint8Array;
 }
 
+/** What the bounds of a link are about, in bytes. */
+export interface LinkUsage {
+  readonly bytesInFlight: number;
+  readonly windowBytes: number;
+  /** Held for what was received. */
+  readonly receiveBytes: number;
+}
+
 /** What a user may want to know of a link. Times in milliseconds, sizes in bytes. */
 export interface LinkStatus {
   readonly state: LinkState;

@@ -11,7 +11,7 @@ import { Liveness } from './liveness.js';
 import { TransportError, Violation } from './errors.js';
 import { transportLimits } from './limits.js';
 import type { LinkEnvironment } from './link-environment.js';
-import type { LinkEnd, LinkEvent, LinkState, LinkStatus, Transmit } from './link-event.js';
+import type { LinkEnd, LinkEvent, LinkState, LinkStatus, LinkUsage, Transmit } from './link-event.js';
 import { Outbox } from './outbox.js';
 import type { FirstPath } from './paths/path-validator.js';
 import { FirstContact } from './session/first-contact.js';
@@ -108,12 +108,9 @@ export class Link {
   }
 
   /** What the bounds are about: bytes in flight and how many may be, and bytes held for received data. */
-  get usage(): { readonly bytesInFlight: number; readonly windowBytes: number; readonly receiveBytes: number } {
-    return {
-      bytesInFlight: this.#connection.bytesInFlight,
-      windowBytes: this.#connection.windowBytes,
-      receiveBytes: this.#streams.receiveCapacityBytes,
-    };
+  get usage(): LinkUsage {
+    const { bytesInFlight, windowBytes } = this.#connection;
+    return { bytesInFlight, windowBytes, receiveBytes: this.#streams.receiveCapacityBytes };
   }
 
   /** What a user may want to know of it. */
@@ -152,10 +149,9 @@ export class Link {
   }
 
   /**
-   * Ends the link once what was sent is acknowledged, or `lingerMs` have passed. A link that is not established ends at
-   * once. Does nothing on one that is closing or has ended.
-   * @param code from 0 up to 0x3fff, for the peer
-   * @param reason for the peer's log; cut at 64 characters
+   * Ends the link once what was sent is acknowledged, or `lingerMs` have passed; at once when it is not established.
+   * Does nothing on one that is closing or has ended.
+   * @param code from 0 up to 0x3fff, for the peer; @param reason for its log, cut at 64 characters
    * @throws RangeError for another code
    */
   close(now: number, code = 0, reason = ''): void {
@@ -188,17 +184,13 @@ export class Link {
       // The initiator repeats what it needs to from here on.
       this.#timers.set('handshake-retry', undefined);
     }
-    this.#contact?.onHandshakeSent(now);
     this.#armKeyExpiry();
-    const { response } = this.#handshakes;
-    this.#contact?.onAnswered(from);
-    if (response) this.#outbox.push(from, response);
-    this.#environment.onActivity(this);
-    return response;
+    this.answer(now, from);
+    return this.#handshakes.response;
   }
 
-  /** The newest initiation again, perhaps over another path: the same response, there. */
-  handleRepeatedInitiation(now: number, from: Address): void {
+  /** The response goes to where the newest initiation came from, perhaps once more and over another path. */
+  answer(now: number, from: Address): void {
     const { response } = this.#handshakes;
     if (!response) return;
     this.#contact?.onHandshakeSent(now);
@@ -262,7 +254,7 @@ export class Link {
       this.#handleFrames(now, session, packetPhase, number, frames);
       this.#liveness.onHeard(now);
       if (!this.#timers.isSet('rest')) this.#timers.set('rest', now + restMs);
-      if (session.isFinal) this.#onReady(session);
+      if (session.isFinal) this.#onFinal(session);
       if (this.#handshakes.isDue(now)) this.#beginHandshake(now);
     }
     this.#environment.onActivity(this);
@@ -415,9 +407,10 @@ export class Link {
     if (rttMs !== undefined) this.#connection.seedRtt(rttMs);
   }
 
-  /** User content may flow. */
-  #onReady(session: Session): void {
+  /** User content may flow. The initiator's first packet under final keys says so; until then the responder waits. */
+  #onFinal(session: Session): void {
     if (this.#phase.name !== 'open' || this.#phase.isReady) return;
+    if (this.introduction.role === 'responder' && !this.#peerHasFinalKeys) return;
     this.#phase.isReady = true;
     this.#timers.set('path-timeout', undefined);
     this.#handshakes.keys.onFinal(session);

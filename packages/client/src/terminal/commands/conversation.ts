@@ -97,9 +97,6 @@ export const status = declare({
             path: conversation.path,
             rttMs: conversation.rttMs === null ? null : Number(conversation.rttMs.toFixed(3)),
           },
-    keys: conversation?.keys
-      ? { ...conversation.keys, ageMs: conversation.keys.ageMs === null ? null : Math.round(conversation.keys.ageMs) }
-      : null,
   }),
   lines: statusLines,
 });
