@@ -229,8 +229,7 @@ export class Endpoint {
     const ephemeral = keyOf(packet.ephemeral);
     const known = this.#answered.get(ephemeral);
     if (known) {
-      if (this.#crypto.equal(known.packet, bytes.subarray(0, -macBytes)))
-        known.link.answer(now, from);
+      if (this.#crypto.equal(known.packet, bytes.subarray(0, -macBytes))) known.link.answer(now, from);
       return;
     }
     // Nobody is expected: not worth a Diffie-Hellman.
