@@ -25,6 +25,8 @@ import { dataHeaderBytes, type Phase } from './wire/packets.js';
 
 /** Probes after one probe timeout (RFC 9002, section 6.2.4): two, so that one loss does not double the wait. */
 const probesPerTimeout = 2;
+/** As long as the peer may have no final keys yet, so many probe timeouts in a row are needed for one under final keys. */
+const finalProbesEvery = 3;
 /** A packet with less room than this is not begun: header, tag, and an ACK or a small frame. */
 const smallestPacketBytes = 64;
 /** A datagram with nothing but a PATH_CHALLENGE. */
@@ -310,6 +312,8 @@ export class Connection {
   #phaseNow(session: Session): Phase {
     if (!session.isFinal) return 0;
     if (!this.#exchange || session.epoch > 0 || this.#exchange.isSentAndAcknowledged) return 1;
+    // A peer that has heard us under final keys has forgotten the others; were we elsewhere by now, it could not tell.
+    if (this.#probes > 0 && this.#loss.probeCount % finalProbesEvery === 0) return 1;
     return this.#exchange.hasContent || !this.#hasFinalContent ? 0 : 1;
   }
 
@@ -338,12 +342,11 @@ export class Connection {
     }
     const contents: SentContent[] = [];
     const before = writer.length;
-    if (phase === 0) {
-      this.#exchange?.writeInto(writer, contents);
-    } else {
-      this.#writePathFrames();
-      this.#streams.writeInto(writer, contents);
-      if (!this.#streams.hasContent) this.#repair.repeatInto(now, this.#loss, writer, contents);
+    this.#writeContents(now, phase, contents);
+    if (writer.length === before && this.#probes > 0) {
+      // Nothing is better for a probe than what the one before it carried: either may be lost.
+      for (const packet of this.#loss.newest(1)) for (const content of packet.contents) content.onLost();
+      this.#writeContents(now, phase, contents);
     }
     if (writer.length === before) {
       const isPing = this.#pingWanted || this.#probes > 0;
@@ -354,6 +357,16 @@ export class Connection {
     this.#pingWanted = false;
     this.#probes = Math.max(0, this.#probes - 1);
     return this.#track(now, packet, session, phase, contents, acknowledgedUpTo, false);
+  }
+
+  #writeContents(now: number, phase: Phase, contents: SentContent[]): void {
+    if (phase === 0) {
+      this.#exchange?.writeInto(writer, contents);
+      return;
+    }
+    this.#writePathFrames();
+    this.#streams.writeInto(writer, contents);
+    if (!this.#streams.hasContent) this.#repair.repeatInto(now, this.#loss, writer, contents);
   }
 
   #sealMtuProbe(now: number, packet: Uint8Array, session: Session, bytes: number): number {

@@ -87,6 +87,8 @@ describe('PathValidator', () => {
       path.onTimeout(now, ptoMs);
     }
     expect(waits.slice(0, 4)).toEqual([200, 400, 800, 1_600]);
+    // As long as probes wait at most.
+    expect(new Set(waits.slice(4))).toEqual(new Set([2_000]));
     expect(seen.size).toBe(9);
     expect(path.address).toEqual(home);
     // Heard anew, it is asked anew.

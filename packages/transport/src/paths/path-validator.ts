@@ -5,6 +5,7 @@
  */
 import { sameAddress, type Address } from '../address.js';
 import type { RandomSource } from '../crypto-provider.js';
+import { transportLimits } from '../limits.js';
 import { pathDataBytes } from '../wire/frame-types.js';
 
 /** RFC 9000, section 8.1. */
@@ -180,7 +181,9 @@ export class PathValidator {
     candidate.challenges.push(this.#random(pathDataBytes));
     if (candidate.challenges.length > rememberedChallenges) candidate.challenges.shift();
     this.#isChallengeDue = true;
-    this.#deadline = now + Math.max(ptoMs, minChallengeWaitMs) * 2 ** candidate.challengesMade;
+    const waitMs = Math.max(ptoMs, minChallengeWaitMs) * 2 ** candidate.challengesMade;
+    // As for probes: a longer wait only delays the moment when a healed path is noticed.
+    this.#deadline = now + Math.max(ptoMs, Math.min(waitMs, transportLimits.maxPtoMs));
     candidate.challengesMade += 1;
   }
 

@@ -275,6 +275,17 @@ describe('the number of streams', () => {
     expect(codeOf(() => a.open('chat'))).toBe('STREAM_LIMIT');
   });
 
+  it('is told to who waits for it, though it moves again before anybody asks', () => {
+    const [a, b] = pair();
+    const ids = Array.from({ length: streamLimits.openStreams }, () => a.open('chat'));
+    for (const id of ids) a.write(id, Uint8Array.of(1));
+    exchange(a, b);
+    expect(codeOf(() => a.open('chat'))).toBe('STREAM_LIMIT');
+    a.onMaxStreams(streamLimits.openStreams + 1);
+    a.onMaxStreams(streamLimits.openStreams + 2);
+    expect([a.pollEvent(), a.pollEvent()]).toEqual([{ type: 'streams-available' }, undefined]);
+  });
+
   it('moves in time for a peer that finished some long ago', () => {
     const [a, b] = pair();
     const finished = Array.from({ length: 60 }, () => a.open('chat'));

@@ -114,7 +114,8 @@ export class StreamTable {
   onMaxStreams(limit: number): void {
     if (limit <= this.#ours.limit) return;
     this.#ours.limit = limit;
-    this.#isOpenPossible = this.#isOpenWanted;
+    // The application may not have heard of the limit before this one yet.
+    this.#isOpenPossible ||= this.#isOpenWanted;
     this.#isOpenWanted = false;
   }
 
