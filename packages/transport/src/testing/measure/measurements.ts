@@ -2,10 +2,12 @@
 import { floodInMemory } from './flood.js';
 import { measureHostilePeers } from './hostile-peers.js';
 import { measureIdleLinks } from './idle-links.js';
+import { measureLongChats } from './long-chats.js';
 
 export const measurements = {
   mutated: (millions: number) => floodInMemory('mutated', millions),
   random: (millions: number) => floodInMemory('random', millions),
+  'long-chats': measureLongChats,
   'idle-links': measureIdleLinks,
   'hostile-peers': measureHostilePeers,
 };
