@@ -21,6 +21,7 @@ import type { Timers } from './timers.js';
 import { ByteWriter } from './wire/byte-writer.js';
 import { pathDataBytes, type AckFrame } from './wire/frame-types.js';
 import { writeAck, writeClose, writePathChallenge, writePathResponse, writePing } from './wire/frame-writer.js';
+import { packetView } from './wire/packet-view.js';
 import { dataHeaderBytes, type Phase } from './wire/packets.js';
 
 /** Probes after one probe timeout (RFC 9002, section 6.2.4): two, so that one loss does not double the wait. */
@@ -254,7 +255,7 @@ export class Connection {
       if (fits && probeBytes <= maxBytes) return this.#sealMtuProbe(now, packet, session, probeBytes);
     }
     if (!sendsContent && !this.#acks.isDue(now)) return 0;
-    return this.#sealPacket(now, packet.subarray(0, limit), session, phase, sendsContent);
+    return this.#sealPacket(now, packet, limit, session, phase, sendsContent);
   }
 
   /** A packet that asks another address whether the peer is there, in `packet`. It is not tracked. @returns its length */
@@ -327,8 +328,15 @@ export class Connection {
     return this.#hasFinalContent;
   }
 
-  #sealPacket(now: number, packet: Uint8Array, session: Session, phase: Phase, withContent: boolean): number {
-    writer.reset(packet, dataHeaderBytes, packet.length - tagBytes);
+  #sealPacket(
+    now: number,
+    packet: Uint8Array,
+    limit: number,
+    session: Session,
+    phase: Phase,
+    withContent: boolean,
+  ): number {
+    writer.reset(packet, dataHeaderBytes, limit - tagBytes);
     let acknowledgedUpTo = -1;
     if (this.#acks.isWaiting) {
       const ack = this.#acks.takeFrame(now);
@@ -416,7 +424,7 @@ export class Connection {
 
   #seal(packet: Uint8Array, session: Session, phase: Phase, number: number): number {
     const length = dataHeaderBytes + writer.length + tagBytes;
-    session.seal(phase, number, packet.subarray(0, length));
+    session.seal(phase, number, packetView(packet, length));
     return length;
   }
 

@@ -8,6 +8,7 @@ import type { Outbox } from './outbox.js';
 import { PathValidator, type FirstPath, type PathChange } from './paths/path-validator.js';
 import type { Session } from './session/session.js';
 import type { Timers } from './timers.js';
+import { packetView } from './wire/packet-view.js';
 import { initiationBytes } from './wire/packets.js';
 
 const closePacketBytes = 400;
@@ -84,12 +85,12 @@ export class LinkPath {
     const probe = session.isFinal ? this.#validator.takeProbe(pathProbeBytes) : undefined;
     if (probe) {
       const length = this.#connection.sealPathProbe(buffer, session, probe.data);
-      return { to: probe.to, bytes: buffer.subarray(0, length) };
+      return { to: probe.to, bytes: packetView(buffer, length) };
     }
     const length = this.#connection.pollTransmit(now, buffer, session, this.budgetBytes);
     if (length === 0) return undefined;
     this.#validator.onSent(length);
-    return { to: this.address, bytes: buffer.subarray(0, length) };
+    return { to: this.address, bytes: packetView(buffer, length) };
   }
 
   /** What does not wait for its turn: to an address that is not proven it goes only within its bound. */

@@ -15,6 +15,9 @@ export interface AeadCipher {
 /** Of the packet at hand; one for all keys, as no call outlasts it. */
 const packetNonce = new Uint8Array(12);
 
+/** Of the packet that was sealed last: the next is often the same array. */
+let sealing = partsOf(new Uint8Array(0), 0, 0);
+
 export class KeyedAead implements Aead {
   readonly #cipher: AeadCipher;
   #key: Uint8Array | undefined;
@@ -44,14 +47,8 @@ export class KeyedAead implements Aead {
     const bodyEnd = packet.length - tagBytes;
     if (headerBytes > bodyEnd || packet.length > maxPacketBytes) throw new RangeError('a packet of impossible length');
     writeCounter(packetNonce, counter);
-    const body = packet.subarray(headerBytes, bodyEnd);
-    this.#cipher.seal(
-      this.#liveKey(),
-      packetNonce,
-      packet.subarray(0, headerBytes),
-      body,
-      packet.subarray(headerBytes),
-    );
+    if (packet !== sealing.packet || headerBytes !== sealing.header.length) sealing = partsOf(packet, headerBytes, bodyEnd);
+    this.#cipher.seal(this.#liveKey(), packetNonce, sealing.header, sealing.body, sealing.sealed);
   }
 
   openPacket(counter: number, packet: Uint8Array, headerBytes: number): Uint8Array | undefined {
@@ -74,4 +71,13 @@ export class KeyedAead implements Aead {
 
 function requireNonce(nonce: Uint8Array): void {
   if (nonce.length !== 12) throw new RangeError('a ChaCha20-Poly1305 nonce has 12 bytes');
+}
+
+function partsOf(packet: Uint8Array, headerBytes: number, bodyEnd: number) {
+  return {
+    packet,
+    header: packet.subarray(0, headerBytes),
+    body: packet.subarray(headerBytes, bodyEnd),
+    sealed: packet.subarray(headerBytes),
+  };
 }

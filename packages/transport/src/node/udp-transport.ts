@@ -146,7 +146,7 @@ export class UdpTransport {
     this.#deliverEvents();
     // Of a burst all is answered together; a datagram that comes alone is answered without another turn of the loop.
     if (time - this.#lastDatagramAt < burstGapMs) this.#schedulePump();
-    else this.#pump();
+    else this.#pump(time);
     this.#lastDatagramAt = now();
   }
 
@@ -184,14 +184,13 @@ export class UdpTransport {
     this.#pump();
   };
 
-  #pump(): void {
+  #pump(time = now()): void {
     if (!this.#socket) return;
-    const time = now();
     this.#endpoint.handleTimeout(time);
     this.#transmit(time, this.#socket);
     this.#deliverEvents();
     this.#forgetGoneLinks();
-    this.#armTimer();
+    this.#armTimer(time);
   }
 
   #transmit(time: number, socket: UdpSocket): void {
@@ -225,8 +224,7 @@ export class UdpTransport {
     }
   }
 
-  #armTimer(): void {
-    const time = now();
+  #armTimer(time: number): void {
     const holdUpEnd = (this.#fullSince ?? -Infinity) + longestHoldUpMs;
     const deadline = Math.min(this.#endpoint.nextTimeout() ?? Infinity, holdUpEnd > time ? holdUpEnd : Infinity);
     // A timer that is early finds nothing to do and is set again: cheaper than setting it with every datagram.
@@ -240,7 +238,7 @@ export class UdpTransport {
         this.#timer = undefined;
         this.#pump();
       },
-      timerDelayMs(deadline - time),
+      timerDelayMs(deadline - now()),
     );
   }
 

@@ -6,8 +6,9 @@ const smallestCapacity = 4 * 1024;
 const largestSpareBytes = 1024 * 1024;
 const spareBytes = 4 * 1024 * 1024;
 /** Small copies are cut from a slab of this size; a new array for each costs four times as much. */
-const slabBytes = 8 * 1024;
-const smallCopyBytes = 1024;
+const slabBytes = 16 * 1024;
+/** All that an Ethernet's datagram brings is small. */
+const smallCopyBytes = 1_500;
 
 /**
  * The memory of the stream buffers of one endpoint. A buffer is empty most of the time and then holds no array; the
