@@ -47,7 +47,8 @@ export class KeyedAead implements Aead {
     const bodyEnd = packet.length - tagBytes;
     if (headerBytes > bodyEnd || packet.length > maxPacketBytes) throw new RangeError('a packet of impossible length');
     writeCounter(packetNonce, counter);
-    if (packet !== sealing.packet || headerBytes !== sealing.header.length) sealing = partsOf(packet, headerBytes, bodyEnd);
+    if (packet !== sealing.packet || headerBytes !== sealing.header.length)
+      sealing = partsOf(packet, headerBytes, bodyEnd);
     this.#cipher.seal(this.#liveKey(), packetNonce, sealing.header, sealing.body, sealing.sealed);
   }
 
