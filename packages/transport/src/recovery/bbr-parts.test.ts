@@ -151,7 +151,7 @@ describe('LossEvidence', () => {
   function after(rttMs: number, losses: number, rounds = 1): LossEvidence {
     const evidence = new LossEvidence();
     for (let i = 0; i < rounds; i += 1) {
-      if (i > 0) evidence.endRound(minRttMs);
+      if (i > 0) evidence.endRound(minRttMs, true);
       round(evidence, rttMs, losses);
     }
     return evidence;
@@ -160,7 +160,7 @@ describe('LossEvidence', () => {
   it('takes losses without a queue for chance', () => {
     const evidence = after(51, 10);
     expect(evidence.isRoundCongested(datagramBytes, minRttMs)).toBe(false);
-    evidence.endRound(minRttMs);
+    evidence.endRound(minRttMs, true);
     expect(evidence.chance).toBeCloseTo(0.1);
   });
 
@@ -168,7 +168,7 @@ describe('LossEvidence', () => {
     expect(after(60, 3).isRoundCongested(datagramBytes, minRttMs)).toBe(true);
     expect(after(60, 2).isRoundCongested(datagramBytes, minRttMs)).toBe(false);
     const evidence = after(60, 3);
-    evidence.endRound(minRttMs);
+    evidence.endRound(minRttMs, true);
     expect(evidence.chance).toBe(0);
   });
 
@@ -179,24 +179,55 @@ describe('LossEvidence', () => {
     expect(after(3.1, 0).isQueueStanding(1)).toBe(true);
     expect(new LossEvidence().isQueueStanding(50)).toBe(false);
     const evidence = after(50, 0);
-    evidence.endRound(50);
+    evidence.endRound(50, true);
     round(evidence, 80, 0);
     expect(evidence.isQueueStanding(50)).toBe(false);
-    evidence.endRound(50);
+    evidence.endRound(50, true);
     round(evidence, 80, 0);
     expect(evidence.isQueueStanding(50)).toBe(true);
   });
 
   it('subtracts what chance takes', () => {
     const evidence = after(51, 5, 10);
-    evidence.endRound(minRttMs);
+    evidence.endRound(minRttMs, true);
     round(evidence, 80, 6);
-    evidence.endRound(minRttMs);
+    evidence.endRound(minRttMs, true);
     round(evidence, 80, 6);
     expect(evidence.threshold).toBeGreaterThan(0.065);
     expect(evidence.isRoundCongested(datagramBytes, minRttMs)).toBe(false);
     evidence.onLost(3 * datagramBytes);
     expect(evidence.isRoundCongested(datagramBytes, minRttMs)).toBe(true);
+  });
+
+  it('no longer gives way to a queue that others overfill in one round of seven, and asks itself again later', () => {
+    const evidence = after(80, 0);
+    for (let i = 0; i < 48; i += 1) {
+      evidence.endRound(minRttMs, true);
+      round(evidence, 80, i % 12 === 0 ? 5 : 0);
+    }
+    expect(evidence.isOtherHeedless).toBe(false);
+    for (let i = 0; i < 48; i += 1) {
+      evidence.endRound(minRttMs, true);
+      round(evidence, 80, i % 4 === 0 ? 5 : 0);
+    }
+    expect(evidence.isOtherHeedless).toBe(true);
+    expect(evidence.isCongestion(39_000, 100_000, datagramBytes, minRttMs)).toBe(false);
+    expect(evidence.isCongestion(41_000, 100_000, datagramBytes, minRttMs)).toBe(true);
+    let rounds = 0;
+    for (; evidence.isOtherHeedless && rounds < 200; rounds += 1) {
+      evidence.endRound(minRttMs, true);
+      round(evidence, 80, 5);
+    }
+    expect(rounds).toBeLessThan(100);
+  });
+
+  it('does not hold the losses of its own probes against others', () => {
+    const evidence = after(80, 5);
+    for (let i = 0; i < 100; i += 1) {
+      evidence.endRound(minRttMs, false);
+      round(evidence, 80, 5);
+    }
+    expect(evidence.isOtherHeedless).toBe(false);
   });
 
   it('believes in no chance that takes more than a fifth, unless hardly anything was sent', () => {

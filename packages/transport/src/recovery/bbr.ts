@@ -3,6 +3,7 @@
  * datagrams leave and how many are in flight. Milliseconds and bytes. It differs from the draft where
  *
  *  - losses count as congestion only when the delay agrees (loss-evidence.ts), and then it gives way more (bbr-bounds.ts);
+ *  - beside a flow that heeds no loss it does not give way, and probes as often as that one does;
  *  - a round trip close to the smallest makes looking for a smaller one unnecessary (min-rtt.ts);
  *  - the window has room for what timers of a millisecond make wait (`quantumMs`);
  *  - persistent congestion ends the model, where the draft speaks of timeouts of TCP.
@@ -40,6 +41,11 @@ const quantumMs = 2;
 const probeRttMs = 200;
 /** Startup ends with so many losses in a round trip that are congestion. */
 const startupLosses = 6;
+
+/** Beside a flow that probes so often (BBRv1) and gives way to nobody. */
+const heedlessProbeRounds = 8;
+/** After a probe, until its losses are over. */
+const settlingRounds = 4;
 
 /** Which probe the acknowledgements tell of that come in now. */
 type AckPhase = 'none' | 'refilling' | 'probe-starting' | 'probe-feedback' | 'probe-stopping';
@@ -146,7 +152,8 @@ export class Bbr implements CongestionController {
 
     if (isLossRoundStart) {
       this.#bounds.endRound(rate);
-      this.#evidence.endRound(this.#minRtt.ms);
+      this.#evidence.endRound(this.#minRtt.ms, this.#isCruising);
+      if (this.#evidence.isOtherHeedless) this.#bounds.resetShortterm();
     }
     this.#bytesPerMs = Math.min(this.#maxBytesPerMs.value, this.#bounds.bytesPerMsShortterm);
     this.#pace(this.#rules.pacingGain);
@@ -316,7 +323,7 @@ export class Bbr implements CongestionController {
     switch (this.#phase) {
       case 'probe-bw-down':
       case 'probe-bw-cruise':
-        if (this.#schedule.isDue(now, this.#targetInflightBytes / this.#datagramBytes)) this.#startRefill();
+        if (this.#isProbeDue(now)) this.#startRefill();
         else if (this.#phase === 'probe-bw-down' && this.#isDrained(bytesInFlight)) this.#phase = 'probe-bw-cruise';
         return;
       case 'probe-bw-refill':
@@ -337,6 +344,17 @@ export class Bbr implements CongestionController {
       case 'probe-rtt':
         return;
     }
+  }
+
+  /** What a probe of ours has overfilled has drained by now. */
+  get #isCruising(): boolean {
+    const { isProbingBandwidth, isAccelerating } = this.#rules;
+    return isProbingBandwidth && !isAccelerating && this.#schedule.rounds >= settlingRounds;
+  }
+
+  #isProbeDue(now: number): boolean {
+    const renoRounds = this.#targetInflightBytes / this.#datagramBytes;
+    return this.#schedule.isDue(now, this.#evidence.isOtherHeedless ? heedlessProbeRounds : renoRounds);
   }
 
   #isDrained(bytesInFlight: number): boolean {

@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { SeededRandom } from '@parley/simulator';
 import { Bottleneck, datagramBytes, type BottleneckOptions, type Flow } from '../testing/bottleneck.js';
 import { Bbr } from './bbr.js';
+import type { CongestionController } from './congestion-controller.js';
 import { Cubic } from './cubic.js';
 
 function bbr(seed: number): Bbr {
@@ -10,6 +11,26 @@ function bbr(seed: number): Bbr {
 }
 
 const cubic = (): Cubic => new Cubic({ datagramBytes });
+
+const ignore = (): void => undefined;
+
+/** Heeds neither losses nor delay. */
+class FixedWindow implements CongestionController {
+  readonly name = 'cubic';
+  readonly phase = 'fixed';
+  readonly pacingBytesPerMs = Infinity;
+  readonly windowBytes: number;
+
+  constructor(windowBytes: number) {
+    this.windowBytes = windowBytes;
+  }
+
+  readonly onSent = ignore;
+  readonly onAcknowledged = ignore;
+  readonly onLost = ignore;
+  readonly onSpuriousLoss = ignore;
+  readonly onDatagramSizeChanged = ignore;
+}
 
 /** 100 Mbit/s and 10 Mbit/s with a queue as long as the path. */
 const fast = { rateBytesPerMs: 12_500, queueBytes: 625_000, rttMs: 50 };
@@ -159,6 +180,16 @@ describe('two flows', () => {
     expect(our + their).toBeGreaterThan(0.95);
     expect(our / (our + their)).toBeGreaterThan(0.25);
     expect(our / (our + their)).toBeLessThan(0.75);
+  });
+
+  it('keeps a share beside a flow that gives way to nobody', () => {
+    const bottleneck = path(fast);
+    const ours = bottleneck.addFlow(bbr(1));
+    const theirs = bottleneck.addFlow(new FixedWindow(900_000), { startsAt: 500 });
+    bottleneck.runUntil(5_000);
+    const [our = 0, their = 0] = share(bottleneck, 35_000, ours, theirs);
+    expect(our + their).toBeGreaterThan(0.95);
+    expect(our / (our + their)).toBeGreaterThan(0.2);
   });
 
   it.each([

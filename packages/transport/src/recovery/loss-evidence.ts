@@ -10,6 +10,9 @@
  *    empty path, and when they are 2 % more than what is lost while none stands; or
  *  - when they are so many that chance is no explanation.
  *
+ * Nor do they where another flow fills the queue that gives way to nobody, as BBRv1 does: whoever heeds the losses that
+ * it causes ends with a tenth of the path. Such a flow shows in losses that go on while this one does not probe. One that heeds losses, like CUBIC, stops causing them for many round trips.
+ *
  * What this gives up: where a queue is too short to be seen (an eighth of the round trip), or a policer has none, a
  * probe may lose up to a fifth for a few round trips every 2 to 3 s. BBRv1, which is in wide use, does the same.
  */
@@ -23,6 +26,14 @@ const severeLosses = 6;
 /** A queue is seen when the round trip is longer by an eighth, and by more than timers and batches of acknowledgements do. */
 const queueShare = 1 / 8;
 const queueMs = 2;
+/** With so many rounds of losses there is a flow that heeds none: beside CUBIC few are seen, beside BBRv1 a third and more. */
+const heedlessShare = 0.14;
+/** Of about so many rounds. */
+const heedlessMemory = 47 / 48;
+/** After so many it is found out anew: not giving way makes others cause losses, too. */
+const heedlessRounds = 96;
+/** Then more are severe: the other causes most of them. */
+const severeShareBesideHeedless = 0.4;
 /** Chance is what was lost in about this many rounds without a queue. */
 const memory = 7 / 8;
 
@@ -34,6 +45,10 @@ export class LossEvidence {
   #roundDeliveredBytes = 0;
   #chanceLostBytes = 0;
   #chanceTotalBytes = 0;
+  /** Of the rounds that tell of no probe of ours the share that had losses while a queue stood. */
+  #lossyShare = 0;
+  /** Since that was found too many. */
+  #heedlessRounds = 0;
 
   /** Packets lost in this round. */
   get roundLosses(): number {
@@ -60,17 +75,23 @@ export class LossEvidence {
     this.#roundLosses += 1;
   }
 
+  /** Another flow fills the queue, and gives way to nobody. */
+  get isOtherHeedless(): boolean {
+    return this.#lossyShare > heedlessShare;
+  }
+
   /** @param minRttMs of the empty path */
   isQueueStanding(minRttMs: number): boolean {
-    const rttMs = Math.min(this.#roundMinRttMs, this.#lastRoundMinRttMs);
+    const rttMs = this.#rttMs;
     // Infinity: no sample in this round, and none in the last: nothing is known.
     return rttMs !== Infinity && rttMs > minRttMs + Math.max(minRttMs * queueShare, queueMs);
   }
 
   /** @param ofBytes what was in flight when `lostBytes` were lost of it */
   isCongestion(lostBytes: number, ofBytes: number, datagramBytes: number, minRttMs: number): boolean {
-    if (lostBytes > ofBytes * severeShare && lostBytes >= severeLosses * datagramBytes) return true;
-    return lostBytes > ofBytes * this.threshold && this.isQueueStanding(minRttMs);
+    const severe = this.isOtherHeedless ? severeShareBesideHeedless : severeShare;
+    if (lostBytes > ofBytes * severe && lostBytes >= severeLosses * datagramBytes) return true;
+    return lostBytes > ofBytes * this.threshold && !this.isOtherHeedless && this.isQueueStanding(minRttMs);
   }
 
   isRoundCongested(datagramBytes: number, minRttMs: number): boolean {
@@ -78,7 +99,17 @@ export class LossEvidence {
     return this.isCongestion(this.#roundLostBytes, totalBytes, datagramBytes, minRttMs);
   }
 
-  endRound(minRttMs: number): void {
+  /** @param isCruising no losses of this round are those of a probe of ours */
+  endRound(minRttMs: number, isCruising: boolean): void {
+    if (isCruising) {
+      const isLossy = this.#roundLostBytes > 0 && this.isQueueStanding(minRttMs);
+      this.#lossyShare = this.#lossyShare * heedlessMemory + (isLossy ? 1 - heedlessMemory : 0);
+    }
+    if (this.isOtherHeedless) this.#heedlessRounds += 1;
+    if (this.#heedlessRounds > heedlessRounds) {
+      this.#heedlessRounds = 0;
+      this.#lossyShare = 0;
+    }
     const totalBytes = this.#roundLostBytes + this.#roundDeliveredBytes;
     if (!this.isQueueStanding(minRttMs) && this.#roundLostBytes <= totalBytes * severeShare) {
       this.#chanceLostBytes = this.#chanceLostBytes * memory + this.#roundLostBytes;
@@ -89,5 +120,9 @@ export class LossEvidence {
     this.#roundLostBytes = 0;
     this.#roundLosses = 0;
     this.#roundDeliveredBytes = 0;
+  }
+  /** The smallest of this round and of the last. */
+  get #rttMs(): number {
+    return Math.min(this.#roundMinRttMs, this.#lastRoundMinRttMs);
   }
 }

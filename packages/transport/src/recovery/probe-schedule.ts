@@ -16,6 +16,11 @@ export class ProbeSchedule {
     this.#random = random;
   }
 
+  /** Round trips since the last probe, or one more. */
+  get rounds(): number {
+    return this.#rounds;
+  }
+
   onRound(): void {
     this.#rounds += 1;
   }
