@@ -203,14 +203,14 @@ describe('AckRanges of a fast stream', () => {
     return { acks, at: warmUp * everyMs, next: warmUp };
   }
 
-  it('answers every second packet of the first round trip, then every tenth', () => {
+  it('answers every second packet of the first round trip, then every 32nd', () => {
     const rtt = new RttEstimator();
     rtt.sample(50, 0, 0);
     const acks = new AckRanges(rtt);
     expect(stream(acks, 0, 0, 400, 0.1)).toBe(200);
     stream(acks, 40, 400, 200, 0.1);
     acks.takeFrame(60);
-    expect(stream(acks, 60, 600, 400, 0.1)).toBe(40);
+    expect(stream(acks, 60, 600, 416, 0.1)).toBe(13);
   });
 
   it('answers four times a round trip when few packets come in one', () => {

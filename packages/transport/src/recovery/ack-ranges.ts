@@ -21,8 +21,8 @@ import type { RttEstimator } from './rtt.js';
 
 /** Every second packet that asks for an acknowledgement gets one at once (RFC 9000, section 13.2.2) … */
 const fewestPacketsPerAck = 2;
-/** … and in a fast stream every tenth: acknowledging costs both sides as much as sending. */
-const mostPacketsPerAck = 10;
+/** … and in a fast stream every 32nd: acknowledging costs both sides as much as sending. */
+const mostPacketsPerAck = 32;
 /** But there are four acknowledgements a round trip, so that the sender's window opens steadily. */
 const acksPerRoundTrip = 4;
 /** Below this neither a clock nor a timer tells anything. */
