@@ -184,6 +184,8 @@ export class Endpoint {
       if (transmit) return transmit;
       link.isInTransmitQueue = false;
       this.#transmitting.shift();
+      // What has left has made room: there may be a drain to tell of.
+      this.#queueEvents(link);
       // Whatever moved its deadlines has brought it here.
       this.#wheel.set(link.wheelEntry, link.nextTimeout());
     }
@@ -261,11 +263,14 @@ export class Endpoint {
 
   #onActivity(link: Link): void {
     this.#queueTransmit(link);
-    if (!link.isInEventQueue) {
-      link.isInEventQueue = true;
-      this.#eventful.push(link);
-    }
+    this.#queueEvents(link);
     if (link.isGone) this.#forget(link);
+  }
+
+  #queueEvents(link: Link): void {
+    if (link.isInEventQueue) return;
+    link.isInEventQueue = true;
+    this.#eventful.push(link);
   }
 
   #queueTransmit(link: Link): void {

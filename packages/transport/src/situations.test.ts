@@ -1,5 +1,6 @@
 /** What the transport goes through out there, each situation with many seeds on the virtual network. */
 import { describe, expect, it } from '@jest/globals';
+import { ManualPair } from './testing/manual-pair.js';
 import { numbered, numbersOf, SimulatedPair, upTo, type PairOptions, type Side } from './testing/simulated-pair.js';
 
 const seeds = upTo(100);
@@ -479,4 +480,18 @@ describe('a datagram that is too large for the path', () => {
     ]);
     expect(pair.trace.length - before).toBeLessThan(10);
   });
+});
+
+it('a drain is told as soon as what waited has left, and not only when the peer has answered', () => {
+  const pair = new ManualPair({ config: { sendBufferBytes: 40_000 } });
+  pair.run(100);
+  const { initiator } = pair;
+  const id = initiator.link.streams.open('files');
+  expect(initiator.link.streams.write(id, new Uint8Array(11_000))).toBe(false);
+  initiator.link.touch();
+  initiator.read();
+  // Nothing of it reaches the peer.
+  expect(initiator.take().length).toBeGreaterThan(5);
+  initiator.read();
+  expect(initiator.events).toContainEqual({ type: 'stream-drain', id });
 });

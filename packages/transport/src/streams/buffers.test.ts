@@ -46,6 +46,25 @@ describe('StreamBuffer as a ring', () => {
     );
   });
 
+  it('gives away the array that it was given, whole or not at all', () => {
+    const buffer = new StreamBuffer(new BufferPool());
+    buffer.write(0, new Uint8Array(10));
+    expect(buffer.release()).toBeUndefined();
+    expect(() => {
+      buffer.adopt(new Uint8Array(10));
+    }).toThrow(RangeError);
+    buffer.discardTo(10);
+    const array = new Uint8Array(10_000).fill(7);
+    buffer.adopt(array);
+    expect([buffer.start, buffer.end, buffer.capacityBytes, buffer.byteAt(10_009)]).toEqual([10, 10_010, 10_000, 7]);
+    expect(buffer.release()).toBe(array);
+    expect([buffer.start, buffer.end, buffer.capacityBytes]).toEqual([10_010, 10_010, 0]);
+    buffer.adopt(array);
+    buffer.discardTo(10_011);
+    expect(buffer.release()).toBeUndefined();
+    expect(buffer.copy(10_011, 9_999)).toEqual(new Uint8Array(9_999).fill(7));
+  });
+
   it('hands out copies that stay as they are', () => {
     const buffer = new StreamBuffer(new BufferPool());
     const copies: Uint8Array[] = [];

@@ -133,6 +133,13 @@ export class IncomingStream {
     const start = this.#buffer.start;
     const length = Math.min(this.#contiguousEnd - start, streamLimits.chunkBytes);
     if (this.#state !== 'open' || length === 0) return undefined;
+    const isAll = this.#buffer.end === start + length;
+    const whole = isAll ? this.#buffer.release() : undefined;
+    if (whole) {
+      this.#memory.heldBytes -= whole.length;
+      this.#onConsumed(length);
+      return whole;
+    }
     const chunk = this.#buffer.copy(start, length);
     this.discardTo(start + length);
     return chunk;
@@ -154,9 +161,7 @@ export class IncomingStream {
     const capacity = this.#buffer.capacityBytes;
     this.#buffer.discardTo(offset);
     this.#memory.heldBytes += this.#buffer.capacityBytes - capacity;
-    // The link's first: it bounds the growth of the stream's.
-    this.#linkWindow?.onConsumed(bytes);
-    this.window.onConsumed(bytes);
+    this.#onConsumed(bytes);
   }
 
   /** Gives back what its buffer has room for beyond what is in it. */
@@ -196,8 +201,14 @@ export class IncomingStream {
     if (start >= end) return;
     const capacity = this.#buffer.capacityBytes;
     const needed = end - this.#buffer.start;
-    if (needed > capacity) this.#buffer.moveTo(this.#memory.arrayFor(needed, capacity));
-    this.#buffer.write(start, start === offset ? data : data.subarray(start - offset));
+    const fresh = start === offset ? data : data.subarray(start - offset);
+    if (capacity === 0 && needed === fresh.length && needed >= streamLimits.adoptedBytes) {
+      // All of it is read at once, as a rule, and then it need not be copied again.
+      this.#buffer.adopt(new Uint8Array(fresh));
+    } else {
+      if (needed > capacity) this.#buffer.moveTo(this.#memory.arrayFor(needed, capacity));
+      this.#buffer.write(start, fresh);
+    }
     this.#memory.heldBytes += this.#buffer.capacityBytes - capacity;
     if (start === this.#contiguousEnd && this.gaps === 0) this.#contiguousEnd = end;
     else this.#takeAhead(start, end);
@@ -222,7 +233,11 @@ export class IncomingStream {
     const capacity = this.#buffer.capacityBytes;
     this.#buffer.discardTo(this.#buffer.end);
     this.#memory.heldBytes += this.#buffer.capacityBytes - capacity;
-    const bytes = this.window.received - this.window.consumed;
+    this.#onConsumed(this.window.received - this.window.consumed);
+  }
+
+  #onConsumed(bytes: number): void {
+    // The link's first: it bounds the growth of the stream's.
     this.#linkWindow?.onConsumed(bytes);
     this.window.onConsumed(bytes);
   }

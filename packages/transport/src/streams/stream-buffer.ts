@@ -74,6 +74,23 @@ export class StreamBuffer {
     return copied;
   }
 
+  /** Puts an array that nobody else uses into the buffer, which is empty. */
+  adopt(array: Uint8Array): void {
+    if (this.#bytes.length > 0) throw new RangeError('the buffer is not empty');
+    this.#bytes = array;
+    this.#front = 0;
+    this.#end = this.#start + array.length;
+  }
+
+  /** All that is in the buffer, if that fills its array: then the array is the caller's. */
+  release(): Uint8Array | undefined {
+    const array = this.#bytes;
+    if (this.#front !== 0 || this.#end - this.#start !== array.length) return undefined;
+    this.#bytes = nothing;
+    this.#start = this.#end;
+    return array;
+  }
+
   byteAt(offset: number): number {
     if (offset < this.#start || offset >= this.#end) throw new RangeError('not in the buffer');
     return this.#bytes[this.#indexOf(offset)] ?? 0;

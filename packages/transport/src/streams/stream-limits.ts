@@ -47,4 +47,6 @@ export const streamLimits = {
   smallestPieceBytes: 32,
   /** What `pollEvent` hands out of a stream at once. */
   chunkBytes: 64 * 1024,
+  /** From here on what comes into an empty buffer gets an array of its own. */
+  adoptedBytes: 8 * 1024,
 } as const;
