@@ -1,5 +1,6 @@
 import type { Address } from './address.js';
 import type { Path } from './path.js';
+import type { Realm } from './realm.js';
 
 /** A protocol without a socket, as ARCHITECTURE.md describes it. */
 export interface Protocol {
@@ -14,7 +15,7 @@ export interface Protocol {
 export interface HostKeeper {
   onWoken(host: Host): void;
   /** @throws Error when somebody else is there */
-  onMoving(host: Host, to: Address): void;
+  onMoving(host: Host, to: Address, realm: Realm): void;
 }
 
 /** One protocol at one address. */
@@ -24,6 +25,7 @@ export class Host {
   readonly onTurn: (now: number) => void;
   readonly #keeper: HostKeeper;
   #address: Address;
+  #realm: Realm;
 
   // The network's own notes, which nobody else touches.
   isAttached = true;
@@ -35,9 +37,10 @@ export class Host {
   /** The path of the last datagram: most go where the last one went. */
   lastPath: Path | undefined;
 
-  constructor(protocol: Protocol, address: Address, onTurn: (now: number) => void, keeper: HostKeeper) {
+  constructor(protocol: Protocol, address: Address, onTurn: (now: number) => void, keeper: HostKeeper, realm: Realm) {
     this.protocol = protocol;
     this.#address = address;
+    this.#realm = realm;
     this.onTurn = onTurn;
     this.#keeper = keeper;
   }
@@ -46,11 +49,21 @@ export class Host {
     return this.#address;
   }
 
-  /** What comes to the old address from now on reaches nobody. @throws Error when somebody else is there */
-  moveTo(address: Address): void {
-    if (address.address === this.#address.address && address.port === this.#address.port) return;
-    this.#keeper.onMoving(this, address);
+  get realm(): Realm {
+    return this.#realm;
+  }
+
+  /**
+   * What comes to the old address from now on reaches nobody.
+   * @param realm another one, as from the inside of one NAT to that of another
+   * @throws Error when somebody else is there
+   */
+  moveTo(address: Address, realm = this.#realm): void {
+    const isSame = address.address === this.#address.address && address.port === this.#address.port;
+    if (isSame && realm === this.#realm) return;
+    this.#keeper.onMoving(this, address, realm);
     this.#address = address;
+    this.#realm = realm;
     this.lastPath = undefined;
   }
 

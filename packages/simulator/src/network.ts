@@ -3,7 +3,9 @@ import type { Address } from './address.js';
 import { perfectConditions, type Conditions } from './conditions.js';
 import { EventQueue } from './event-queue.js';
 import { Host, type Protocol } from './host.js';
+import { Nat, type NatOptions } from './nat.js';
 import { Path, type Datagram } from './path.js';
+import { Realm } from './realm.js';
 import { SeededRandom } from './seeded-random.js';
 import { TraceDigest, type Fate, type TraceRecord } from './trace.js';
 
@@ -35,7 +37,8 @@ export class Network {
   readonly #random: SeededRandom;
   readonly #startAt: number;
   readonly #hosts = new Set<Host>();
-  readonly #byAddress = new Map<string, Map<number, Host>>();
+  /** Where hosts are that are behind no NAT. */
+  readonly internet = new Realm();
   readonly #events = new EventQueue<NetworkEvent>();
   /** An entry counts only if it is what the host is armed for; the others were overtaken by an earlier one. */
   readonly #timers = new EventQueue<Host>();
@@ -72,20 +75,32 @@ export class Network {
     return this.#digest.toString();
   }
 
+  /** Its inside is a realm of its own, for hosts and for other NATs. @throws Error when somebody has its address already */
+  addNat(options: NatOptions, outside = this.internet): Nat {
+    const nat = new Nat(options, outside, this.#random);
+    outside.placeNat(nat);
+    return nat;
+  }
+
   /** @throws Error when somebody is there already */
-  attach(protocol: Protocol, address: Address, onTurn: (now: number) => void = (): void => undefined): Host {
-    const host: Host = new Host(protocol, address, onTurn, {
-      onWoken: (woken) => {
+  attach(
+    protocol: Protocol,
+    address: Address,
+    onTurn: (now: number) => void = (): void => undefined,
+    realm = this.internet,
+  ): Host {
+    const keeper = {
+      onWoken: (woken: Host): void => {
         this.#wake(woken);
       },
-      onMoving: (moving, to) => {
-        if (moving.isAttached) {
-          this.#place(moving, to);
-          this.#byAddress.get(moving.address.address)?.delete(moving.address.port);
-        }
+      onMoving: (moving: Host, to: Address, into: Realm): void => {
+        if (!moving.isAttached) return;
+        into.place(moving, to);
+        moving.realm.remove(moving.address);
       },
-    });
-    this.#place(host, address);
+    };
+    const host = new Host(protocol, address, onTurn, keeper, realm);
+    realm.place(host, address);
     this.#hosts.add(host);
     this.#wake(host);
     return host;
@@ -95,7 +110,7 @@ export class Network {
   detach(host: Host): void {
     if (!this.#hosts.delete(host)) return;
     host.isAttached = false;
-    this.#byAddress.get(host.address.address)?.delete(host.address.port);
+    host.realm.remove(host.address);
   }
 
   /**
@@ -127,7 +142,7 @@ export class Network {
 
   /** A datagram out of nowhere, delivered as conditions allow; the sender's address may be forged. */
   inject(from: Address, to: Address, bytes: Uint8Array): void {
-    this.#carry(this.#path(from.address, to.address), from, to, bytes);
+    this.#carry(this.#path(from.address, to.address), this.internet, from, to, bytes);
   }
 
   /**
@@ -235,9 +250,7 @@ export class Network {
       host.onTurn(this.#now);
       isActive = false;
       for (let next = protocol.pollTransmit(this.#now); next; next = protocol.pollTransmit(this.#now)) {
-        let path = host.lastPath;
-        if (path?.to !== next.to.address) path = host.lastPath = this.#path(host.address.address, next.to.address);
-        this.#carry(path, host.address, next.to, next.bytes);
+        this.#send(host, next.to, next.bytes);
         isActive = true;
       }
     }
@@ -251,9 +264,27 @@ export class Network {
     this.#timers.add(deadline, host);
   }
 
-  #carry(path: Path, from: Address, to: Address, bytes: Uint8Array): void {
+  /** Out through all gateways on the way, each of which gives it another source. */
+  #send(host: Host, to: Address, bytes: Uint8Array): void {
+    let { realm, address: from } = host;
+    for (let nat = realm.gateway; nat && !realm.has(to.address); nat = realm.gateway) {
+      from = nat.translateOut(this.#now, from, to);
+      realm = nat.outside;
+      if (to.address === nat.address && !nat.hairpins) {
+        const path = this.#path(from.address, to.address);
+        this.#trace({ path, realm, from, to, bytes: bytes.slice(), sentAt: this.#now }, 'filtered');
+        return;
+      }
+    }
+    let path = host.lastPath;
+    if (path?.to !== to.address || path.from !== from.address)
+      path = host.lastPath = this.#path(from.address, to.address);
+    this.#carry(path, realm, from, to, bytes);
+  }
+
+  #carry(path: Path, realm: Realm, from: Address, to: Address, bytes: Uint8Array): void {
     this.#datagrams += 1;
-    const datagram = { path, from, to, bytes: bytes.slice(), sentAt: this.#now };
+    const datagram = { path, realm, from, to, bytes: bytes.slice(), sentAt: this.#now };
     if (bytes.length > path.conditions.maxDatagramBytes) {
       this.#trace(datagram, 'too-large');
     } else if (!path.isBottleneck) {
@@ -284,8 +315,18 @@ export class Network {
   }
 
   #deliver(datagram: Datagram): void {
-    const { from, to, bytes } = datagram;
-    const host = this.#byAddress.get(to.address)?.get(to.port);
+    const { from, bytes } = datagram;
+    let { realm, to } = datagram;
+    for (let nat = realm.natAt(to.address); nat; nat = realm.natAt(to.address)) {
+      const inside = nat.translateIn(this.#now, from, to.port);
+      if (!inside) {
+        this.#trace(datagram, 'filtered');
+        return;
+      }
+      realm = nat.inside;
+      to = inside;
+    }
+    const host = realm.hostAt(to);
     this.#trace(datagram, host ? 'delivered' : 'unroutable');
     if (!host) return;
     host.protocol.handleDatagram(this.#now, from, bytes);
@@ -297,13 +338,6 @@ export class Network {
     const { path, from, to, bytes, sentAt } = datagram;
     this.#digest.add(this.#now, path.hash ^ (from.port << 16) ^ to.port, fate, bytes);
     this.#onTrace?.({ at: this.#now, sentAt, from, to, bytes, fate });
-  }
-
-  #place(host: Host, at: Address): void {
-    let ports = this.#byAddress.get(at.address);
-    if (!ports) this.#byAddress.set(at.address, (ports = new Map<number, Host>()));
-    if (ports.has(at.port)) throw new Error(`somebody is at ${at.address} ${String(at.port)} already`);
-    ports.set(at.port, host);
   }
 
   #path(from: string, to: string): Path {

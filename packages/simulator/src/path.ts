@@ -1,12 +1,15 @@
 /** One direction between two IP addresses: its conditions, and what it remembers from one datagram to the next. */
 import type { Address } from './address.js';
 import { headerBytes, type Conditions } from './conditions.js';
+import type { Realm } from './realm.js';
 import type { SeededRandom } from './seeded-random.js';
 import { hashOfText } from './trace.js';
 
 /** A datagram, or one copy of it, on its way. */
 export interface Datagram {
   readonly path: Path;
+  /** Where the address that it goes to is one. */
+  readonly realm: Realm;
   readonly from: Address;
   readonly to: Address;
   readonly bytes: Uint8Array;

@@ -8,6 +8,8 @@ export type Fate =
   | 'blocked'
   /** Nobody is at its address. */
   | 'unroutable'
+  /** A NAT let it through to nobody. */
+  | 'filtered'
   /** The queue of the bottleneck had no room. */
   | 'queue-full'
   /** Longer than the path carries. */
@@ -32,6 +34,7 @@ const fateCodes: Readonly<Record<Fate, number>> = {
   unroutable: 4,
   'queue-full': 5,
   'too-large': 6,
+  filtered: 7,
 };
 
 // Jest runs tests in a context of its own, where each look at a global such as `Math` costs much: one look is enough.
