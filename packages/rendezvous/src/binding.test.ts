@@ -10,7 +10,8 @@ describe('a Binding request', () => {
     const transaction = new BindingTransaction(0, transactionId);
     const request = transaction.handleTimeout(0);
     const answer = answerBindingRequest(request!, from);
-    expect(transaction.handleDatagram(answer!)).toBe(true);
+    expect(answer?.fromOtherPort).toBe(false);
+    expect(transaction.handleDatagram(answer!.bytes)).toBe(true);
     expect(transaction.state).toEqual({ kind: 'done', mapped: from });
     expect(transaction.nextTimeout()).toBeUndefined();
   });
@@ -38,12 +39,12 @@ describe('a Binding request', () => {
       transactionId,
       attributes: [{ type: 0x7fff, value: new Uint8Array(4) }],
     });
-    const answer = decodeStun(answerBindingRequest(request, from)!);
+    const answer = decodeStun(answerBindingRequest(request, from)!.bytes);
     expect(answer?.type).toBe(stunTypes.bindingError);
     expect(answer?.attributes[0]?.value.subarray(2, 4)).toEqual(Uint8Array.of(4, 20));
     expect(answer?.attributes[1]?.value).toEqual(Uint8Array.of(0x7f, 0xff));
     const transaction = new BindingTransaction(0, transactionId);
-    expect(transaction.handleDatagram(answerBindingRequest(request, from)!)).toBe(true);
+    expect(transaction.handleDatagram(answerBindingRequest(request, from)!.bytes)).toBe(true);
     expect(transaction.state).toEqual({ kind: 'failed', reason: 'refused' });
   });
 
@@ -53,7 +54,40 @@ describe('a Binding request', () => {
       transactionId,
       attributes: [{ type: 0x8022, value: new TextEncoder().encode('test') }],
     });
-    expect(decodeStun(answerBindingRequest(request, from)!)?.type).toBe(stunTypes.bindingSuccess);
+    expect(decodeStun(answerBindingRequest(request, from)!.bytes)?.type).toBe(stunTypes.bindingSuccess);
+  });
+});
+
+describe('a request for an answer from the other port', () => {
+  const asking = (value: Uint8Array): Uint8Array =>
+    encodeStun({ type: stunTypes.bindingRequest, transactionId, attributes: [{ type: 0x0003, value }] });
+
+  it('gets one where there is one', () => {
+    const transaction = new BindingTransaction(0, transactionId, { asksOtherPort: true });
+    const answer = answerBindingRequest(transaction.handleTimeout(0)!, from, true);
+    expect(answer?.fromOtherPort).toBe(true);
+    expect(transaction.handleDatagram(answer!.bytes)).toBe(true);
+  });
+
+  it.each([
+    ['there is none', Uint8Array.of(0, 0, 0, 2), false],
+    ['it is to come from another address, too', Uint8Array.of(0, 0, 0, 6), true],
+    ['it is none', Uint8Array.of(0, 0, 2), true],
+  ])('is refused where %s', (_what, value, hasOtherPort) => {
+    const answer = answerBindingRequest(asking(value), from, hasOtherPort);
+    expect(decodeStun(answer!.bytes)?.type).toBe(stunTypes.bindingError);
+    expect(answer?.fromOtherPort).toBe(false);
+  });
+
+  it('is given up sooner when it is told so', () => {
+    const transaction = new BindingTransaction(0, transactionId, { sends: 2 });
+    const times: number[] = [];
+    for (let at = transaction.nextTimeout(); at !== undefined; at = transaction.nextTimeout()) {
+      times.push(at);
+      transaction.handleTimeout(at);
+    }
+    expect(times).toEqual([0, 500, 1_500]);
+    expect(transaction.state).toEqual({ kind: 'failed', reason: 'timeout' });
   });
 });
 
@@ -72,7 +106,7 @@ describe('silence', () => {
       transactionId.map((byte) => byte + 1),
     );
     const answer = answerBindingRequest(other.handleTimeout(0)!, from);
-    expect(transaction.handleDatagram(answer!)).toBe(false);
+    expect(transaction.handleDatagram(answer!.bytes)).toBe(false);
     expect(transaction.state).toEqual({ kind: 'waiting' });
   });
 

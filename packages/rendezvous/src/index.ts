@@ -1,5 +1,5 @@
-/** How devices find each other's addresses: STUN (RFC 8489) and candidates. */
-export { answerBindingRequest, BindingTransaction, type BindingState } from './binding.js';
+/** How devices find each other: STUN (RFC 8489), candidates, what kind of NAT there is, and the blind relay. */
+export { answerBindingRequest, BindingTransaction, type BindingAnswer, type BindingState } from './binding.js';
 export {
   gatherCandidates,
   reachableCandidates,
@@ -7,4 +7,21 @@ export {
   type HostCandidate,
   type InterfaceAddress,
 } from './candidates.js';
+export {
+  NatDiscovery,
+  type NatDiscoveryOptions,
+  type NatFindings,
+  type SeenFiltering,
+  type SeenMapping,
+} from './nat-discovery.js';
+export { Relay, type RelayGrant, type RelayLimits, type RelayOptions, type RelayTransmit } from './relay.js';
+export { RelayBinding, type RelayBindingOptions } from './relay-binding.js';
+export {
+  decodeRelayFrame,
+  encodeRelayFrame,
+  looksLikeRelay,
+  relayHeaderBytes,
+  type RelayFrame,
+  type RelaySide,
+} from './relay-frames.js';
 export { looksLikeStun, type Address } from './stun-message.js';

@@ -25,7 +25,12 @@ interface StunAttribute {
 
 /** Class and method in one number (RFC 8489, section 5). */
 export const stunTypes = { bindingRequest: 0x0001, bindingSuccess: 0x0101, bindingError: 0x0111 } as const;
-export const stunAttributes = { errorCode: 0x0009, unknownAttributes: 0x000a, xorMappedAddress: 0x0020 } as const;
+export const stunAttributes = {
+  changeRequest: 0x0003,
+  errorCode: 0x0009,
+  unknownAttributes: 0x000a,
+  xorMappedAddress: 0x0020,
+} as const;
 
 /** Attributes below this must be understood (RFC 8489, section 14). */
 export const comprehensionOptionalFrom = 0x8000;

@@ -13,7 +13,7 @@ export class StunListener {
       // Nothing can be sent to port 0, which a forged datagram may claim to come from.
       const answer = port === 0 ? undefined : answerBindingRequest(bytes, { address: plainAddress(address), port });
       if (!answer) return;
-      socket.send(answer, port, address, (error) => {
+      socket.send(answer.bytes, port, address, (error) => {
         if (error) log.debug({ code: (error as NodeJS.ErrnoException).code }, 'a STUN answer could not be sent');
       });
     });

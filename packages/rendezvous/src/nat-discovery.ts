@@ -1,0 +1,136 @@
+/**
+ * What kind of NAT lies before a client, asked of a server with two ports at one address (RFC 5780, sections 4.3 and 4.4, as
+ * far as one address tells). The order matters: whatever is sent to the second port opens the way back from it.
+ *
+ *  1. Binding to the first port: the reflexive address.
+ *  2. Binding to the first port with the answer from the second: filtering.
+ *  3. Binding to the second port: mapping.
+ */
+import { BindingTransaction } from './binding.js';
+import type { Address } from './stun-message.js';
+
+export interface NatDiscoveryOptions {
+  readonly server: Address;
+  readonly otherPort: number;
+  /** The client's own, without ports: with one of them as the reflexive address there is no NAT. */
+  readonly ownAddresses: readonly string[];
+  readonly random: (length: number) => Uint8Array;
+}
+
+export type SeenMapping = 'none' | 'endpoint-independent' | 'endpoint-dependent';
+/** One address cannot tell whether a NAT heeds addresses, only whether it heeds ports. */
+export type SeenFiltering = 'not-by-port' | 'address-and-port-dependent';
+
+/** What is known so far; undefined is not known, or was not answered. */
+export interface NatFindings {
+  readonly reflexive: Address | undefined;
+  readonly mapping: SeenMapping | undefined;
+  readonly filtering: SeenFiltering | undefined;
+  /** Nothing came back from the server at all. */
+  readonly isUdpBlocked: boolean;
+}
+
+const steps = ['reflexive', 'filtering', 'mapping'] as const;
+type Step = (typeof steps)[number];
+
+/** 500 + 1,000 ms, twice at most: an answer that is filtered never comes. */
+const filteringSends = 2;
+const mappingSends = 4;
+const transactionIdBytes = 12;
+
+export class NatDiscovery {
+  readonly #options: NatDiscoveryOptions;
+  #step: Step | undefined = 'reflexive';
+  #transaction: BindingTransaction;
+  #unsent: Uint8Array | undefined;
+  #answeredBy = 0;
+  #findings: NatFindings = { reflexive: undefined, mapping: undefined, filtering: undefined, isUdpBlocked: false };
+
+  constructor(now: number, options: NatDiscoveryOptions) {
+    this.#options = options;
+    this.#transaction = this.#begin(now, 'reflexive');
+  }
+
+  get findings(): NatFindings {
+    return this.#findings;
+  }
+
+  get isDone(): boolean {
+    return this.#step === undefined;
+  }
+
+  /** @returns whether it was an answer to a question of this one */
+  handleDatagram(now: number, from: Address, bytes: Uint8Array): boolean {
+    const { server, otherPort } = this.#options;
+    if (this.#step === undefined || from.address !== server.address) return false;
+    // A server that has no second port to answer from says so by the first.
+    if (from.port !== (this.#step === 'reflexive' ? server.port : otherPort)) {
+      if (this.#step !== 'filtering' || from.port !== server.port) return false;
+    }
+    if (!this.#transaction.handleDatagram(bytes)) return false;
+    this.#answeredBy = from.port;
+    this.#conclude(now);
+    return true;
+  }
+
+  nextTimeout(): number | undefined {
+    return this.#step === undefined ? undefined : this.#transaction.nextTimeout();
+  }
+
+  handleTimeout(now: number): void {
+    if (this.#step === undefined) return;
+    this.#unsent = this.#transaction.handleTimeout(now) ?? this.#unsent;
+    if (this.#transaction.state.kind === 'failed') this.#conclude(now);
+  }
+
+  pollTransmit(): { readonly to: Address; readonly bytes: Uint8Array } | undefined {
+    const bytes = this.#unsent;
+    if (!bytes) return undefined;
+    this.#unsent = undefined;
+    const { server, otherPort } = this.#options;
+    return { to: this.#step === 'mapping' ? { address: server.address, port: otherPort } : server, bytes };
+  }
+
+  #conclude(now: number): void {
+    const { state } = this.#transaction;
+    const mapped = state.kind === 'done' ? state.mapped : undefined;
+    const findings = this.#findings;
+    switch (this.#step) {
+      case 'reflexive':
+        this.#findings = { ...findings, reflexive: mapped, isUdpBlocked: !mapped };
+        break;
+      case 'filtering':
+        if (this.#answeredBy === this.#options.server.port) break;
+        this.#findings = { ...findings, filtering: mapped ? 'not-by-port' : 'address-and-port-dependent' };
+        break;
+      case 'mapping':
+        this.#findings = { ...findings, mapping: mapped && this.#compare(mapped) };
+        break;
+      case undefined:
+        return;
+    }
+    this.#answeredBy = 0;
+    const next = mapped || this.#step !== 'reflexive' ? steps[steps.indexOf(this.#step) + 1] : undefined;
+    this.#step = next;
+    this.#unsent = undefined;
+    if (next) this.#transaction = this.#begin(now, next);
+  }
+
+  #begin(now: number, step: Step): BindingTransaction {
+    const id = this.#options.random(transactionIdBytes);
+    const transaction =
+      step === 'reflexive'
+        ? new BindingTransaction(now, id)
+        : step === 'filtering'
+          ? new BindingTransaction(now, id, { asksOtherPort: true, sends: filteringSends })
+          : new BindingTransaction(now, id, { sends: mappingSends });
+    this.#unsent = transaction.handleTimeout(now);
+    return transaction;
+  }
+
+  #compare(second: Address): SeenMapping {
+    const first = this.#findings.reflexive;
+    if (first?.address !== second.address || first.port !== second.port) return 'endpoint-dependent';
+    return this.#options.ownAddresses.includes(first.address) ? 'none' : 'endpoint-independent';
+  }
+}

@@ -1,0 +1,101 @@
+/**
+ * What a client and the blind relay tell each other, one frame a datagram; over the control connection the same frames.
+ * Numbers are big-endian. `side` is 0 for the initiator of the introduction and 1 for its responder, and always that of
+ * the client, who sent the payload or to whom it goes.
+ *
+ *     bind       0x60 · side (1) · channel (4) · zeros (32)                38 bytes: more than the answer
+ *     challenge  0x61 · side (1) · channel (4) · cookie (16)               22 bytes
+ *     prove      0x62 · side (1) · channel (4) · cookie (16) · proof (16)  38 bytes
+ *     bound      0x63 · side (1) · channel (4)                              6 bytes
+ *     data       0x64 · side (1) · channel (4) · payload (1 at least)
+ *
+ * The first bytes are neither those of STUN (0-3) nor of TURN (64-79), nor those of the transport (RFC 7983).
+ */
+
+export type RelaySide = 0 | 1;
+
+export type RelayFrame =
+  | { readonly type: 'bind' | 'bound'; readonly side: RelaySide; readonly channel: number }
+  | { readonly type: 'challenge'; readonly side: RelaySide; readonly channel: number; readonly cookie: Uint8Array }
+  | {
+      readonly type: 'prove';
+      readonly side: RelaySide;
+      readonly channel: number;
+      readonly cookie: Uint8Array;
+      readonly proof: Uint8Array;
+    }
+  /** The payload is a view of the datagram. */
+  | { readonly type: 'data'; readonly side: RelaySide; readonly channel: number; readonly payload: Uint8Array };
+
+const types = { bind: 0x60, challenge: 0x61, prove: 0x62, bound: 0x63, data: 0x64 } as const;
+export const relayHeaderBytes = 6;
+export const relayCookieBytes = 16;
+export const relayProofBytes = 16;
+const askBytes = relayHeaderBytes + relayCookieBytes + relayProofBytes;
+const challengeBytes = relayHeaderBytes + relayCookieBytes;
+
+/** Whether a datagram is for the relay at all. */
+export function looksLikeRelay(bytes: Uint8Array): boolean {
+  const first = bytes[0] ?? 0;
+  return first >= types.bind && first <= types.data;
+}
+
+/** Undefined for what is not exactly one frame. */
+export function decodeRelayFrame(bytes: Uint8Array): RelayFrame | undefined {
+  const type: number = bytes[0] ?? 0;
+  const side = bytes[1];
+  if (bytes.length < relayHeaderBytes || (side !== 0 && side !== 1)) return undefined;
+  const channel = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getUint32(2);
+  switch (type) {
+    case types.bind:
+      return bytes.length === askBytes ? { type: 'bind', side, channel } : undefined;
+    case types.challenge:
+      if (bytes.length !== challengeBytes) return undefined;
+      return { type: 'challenge', side, channel, cookie: bytes.slice(relayHeaderBytes) };
+    case types.prove: {
+      if (bytes.length !== askBytes) return undefined;
+      const cookie = bytes.slice(relayHeaderBytes, challengeBytes);
+      return { type: 'prove', side, channel, cookie, proof: bytes.slice(challengeBytes) };
+    }
+    case types.bound:
+      return bytes.length === relayHeaderBytes ? { type: 'bound', side, channel } : undefined;
+    case types.data:
+      if (bytes.length === relayHeaderBytes) return undefined;
+      return { type: 'data', side, channel, payload: bytes.subarray(relayHeaderBytes) };
+    default:
+      return undefined;
+  }
+}
+
+export function encodeRelayFrame(frame: RelayFrame): Uint8Array {
+  switch (frame.type) {
+    case 'bind':
+      return framed(types.bind, frame, askBytes);
+    case 'bound':
+      return framed(types.bound, frame, relayHeaderBytes);
+    case 'challenge':
+      return framed(types.challenge, frame, challengeBytes, frame.cookie);
+    case 'prove':
+      return framed(types.prove, frame, askBytes, frame.cookie, frame.proof);
+    case 'data':
+      return framed(types.data, frame, relayHeaderBytes + frame.payload.length, frame.payload);
+  }
+}
+
+function framed(
+  type: number,
+  { side, channel }: { readonly side: RelaySide; readonly channel: number },
+  length: number,
+  ...parts: Uint8Array[]
+): Uint8Array {
+  const bytes = new Uint8Array(length);
+  bytes[0] = type;
+  bytes[1] = side;
+  new DataView(bytes.buffer).setUint32(2, channel);
+  let at = relayHeaderBytes;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
+}

@@ -1,0 +1,262 @@
+import { createHmac } from 'node:crypto';
+import { describe, expect, it } from '@jest/globals';
+import { SeededRandom } from '@parley/simulator';
+import { decodeRelayFrame, encodeRelayFrame, type RelayFrame, type RelaySide } from './relay-frames.js';
+import { Relay, type RelayLimits, type RelayTransmit } from './relay.js';
+import type { Address } from './stun-message.js';
+
+const generous: RelayLimits = {
+  channels: 100,
+  channelsPerUser: 10,
+  userBytesPerSecond: Infinity,
+  bytesPerSecond: Infinity,
+  userQuotaBytes: Infinity,
+  quotaPeriodMs: 3_600_000,
+  idleMs: 120_000,
+  queueDatagrams: 32,
+  queueBytes: 65_536,
+};
+
+const mac = (key: Uint8Array, ...parts: readonly Uint8Array[]): Uint8Array => {
+  const hmac = createHmac('sha256', key);
+  for (const part of parts) hmac.update(part);
+  return new Uint8Array(hmac.digest());
+};
+const equal = (a: Uint8Array, b: Uint8Array): boolean => Buffer.compare(a, b) === 0;
+const token = (value: number): Uint8Array => new Uint8Array(32).fill(value);
+const at = (port: number, address = '192.0.2.1'): Address => ({ address, port });
+
+class Scene {
+  now = 1_000_000;
+  readonly random = new SeededRandom(1);
+  readonly relay: Relay;
+
+  constructor(limits: Partial<RelayLimits> = {}) {
+    const random = (length: number): Uint8Array => this.random.bytes(length);
+    this.relay = new Relay(this.now, { mac, random, equal, limits: { ...generous, ...limits } });
+  }
+
+  grant(channel: number, users: [string, string] = ['ann', 'bob']): boolean {
+    return this.relay.allow(this.now, { channel, users, tokens: [token(channel), token(channel + 100)] });
+  }
+
+  /** @returns what leaves then */
+  hear(from: Address, frame: RelayFrame): RelayTransmit[] {
+    this.relay.handleDatagram(this.now, from, encodeRelayFrame(frame));
+    return this.sent();
+  }
+
+  sent(): RelayTransmit[] {
+    const sent: RelayTransmit[] = [];
+    for (let next = this.relay.pollTransmit(this.now); next; next = this.relay.pollTransmit(this.now)) sent.push(next);
+    return sent;
+  }
+
+  challenged(from: Address, channel: number, side: RelaySide): Uint8Array {
+    const [answer] = this.hear(from, { type: 'bind', side, channel });
+    const frame = answer && decodeRelayFrame(answer.bytes);
+    if (frame?.type !== 'challenge') throw new Error('no challenge');
+    return frame.cookie;
+  }
+
+  bind(from: Address, channel: number, side: RelaySide, secret = token(side === 0 ? channel : channel + 100)): boolean {
+    const cookie = this.challenged(from, channel, side);
+    const sent = this.hear(from, { type: 'prove', side, channel, cookie, proof: mac(secret, cookie).slice(0, 16) });
+    return sent.some(({ to, bytes }) => to === from && decodeRelayFrame(bytes)?.type === 'bound');
+  }
+
+  say(from: Address, channel: number, side: RelaySide, length = 100): RelayTransmit[] {
+    return this.hear(from, { type: 'data', side, channel, payload: new Uint8Array(length) });
+  }
+}
+
+describe('Relay', () => {
+  it('forwards between two addresses that have proved themselves, unchanged', () => {
+    const scene = new Scene();
+    scene.grant(7);
+    expect(scene.bind(at(1), 7, 0)).toBe(true);
+    expect(scene.say(at(1), 7, 0)).toEqual([]);
+    expect(scene.bind(at(2), 7, 1)).toBe(true);
+    const there = scene.say(at(1), 7, 0);
+    expect(there.map(({ to }) => to)).toEqual([at(2)]);
+    expect(decodeRelayFrame(there[0]?.bytes ?? token(0))).toMatchObject({ type: 'data', side: 0, channel: 7 });
+    expect(scene.say(at(2), 7, 1).map(({ to }) => to)).toEqual([at(1)]);
+  });
+
+  it('follows a side that proves another address', () => {
+    const scene = new Scene();
+    scene.grant(7);
+    scene.bind(at(1), 7, 0);
+    scene.bind(at(2), 7, 1);
+    expect(scene.bind(at(3), 7, 0)).toBe(true);
+    expect(scene.say(at(1), 7, 0)).toEqual([]);
+    expect(scene.say(at(2), 7, 1).map(({ to }) => to)).toEqual([at(3)]);
+  });
+
+  it.each([
+    ['the token of the other side', at(1), token(107)],
+    ['another token', at(1), token(50)],
+  ])('binds nobody with %s', (_what, from, secret) => {
+    const scene = new Scene();
+    scene.grant(7);
+    expect(scene.bind(from, 7, 0, secret)).toBe(false);
+  });
+
+  it('a cookie is good at its address, for its side and its channel, and for a minute', () => {
+    const scene = new Scene();
+    scene.grant(7);
+    scene.grant(8);
+    const cookie = scene.challenged(at(1), 7, 0);
+    const prove = (from: Address, channel: number, side: RelaySide): number => {
+      const secret = token(side === 0 ? channel : channel + 100);
+      return scene.hear(from, { type: 'prove', side, channel, cookie, proof: mac(secret, cookie).slice(0, 16) }).length;
+    };
+    expect([prove(at(9), 7, 0), prove(at(1, '192.0.2.9'), 7, 0), prove(at(1), 7, 1), prove(at(1), 8, 0)]).toEqual([
+      0, 0, 0, 0,
+    ]);
+    scene.now += 29_000;
+    expect(prove(at(1), 7, 0)).toBe(1);
+    scene.now += 60_000;
+    expect(prove(at(1), 7, 0)).toBe(0);
+  });
+
+  it('is silent to strangers, to channels that are not, and to what only a relay says', () => {
+    const scene = new Scene();
+    scene.grant(7);
+    scene.bind(at(1), 7, 0);
+    scene.bind(at(2), 7, 1);
+    expect(scene.say(at(9), 7, 0)).toEqual([]);
+    expect(scene.say(at(2), 7, 0)).toEqual([]);
+    expect(scene.hear(at(9), { type: 'bind', side: 0, channel: 6 })).toEqual([]);
+    expect(scene.hear(at(1), { type: 'bound', side: 0, channel: 7 })).toEqual([]);
+    expect(scene.hear(at(1), { type: 'challenge', side: 0, channel: 7, cookie: new Uint8Array(16) })).toEqual([]);
+  });
+
+  it('forwards nothing after a channel was revoked, or has been idle', () => {
+    const scene = new Scene();
+    for (const channel of [7, 8]) {
+      scene.grant(channel);
+      scene.bind(at(channel), channel, 0);
+      scene.bind(at(channel + 10), channel, 1);
+    }
+    scene.relay.revoke(7);
+    expect(scene.say(at(7), 7, 0)).toEqual([]);
+    scene.now += 119_000;
+    scene.relay.handleTimeout(scene.now);
+    expect(scene.say(at(8), 8, 0)).toHaveLength(1);
+    scene.now += 119_000;
+    scene.relay.handleTimeout(scene.now);
+    expect(scene.relay.channelCount).toBe(1);
+    scene.now += 11_000;
+    scene.relay.handleTimeout(scene.now);
+    expect(scene.relay.channelCount).toBe(0);
+    expect(scene.say(at(8), 8, 0)).toEqual([]);
+  });
+
+  it('grants a user so many channels, all so many, and again when one has ended', () => {
+    const scene = new Scene({ channels: 3, channelsPerUser: 2 });
+    expect([scene.grant(1), scene.grant(2), scene.grant(3), scene.grant(4, ['cat', 'dan'])]).toEqual([
+      true,
+      true,
+      false,
+      true,
+    ]);
+    expect(scene.grant(5, ['eve', 'fay'])).toBe(false);
+    scene.relay.revoke(1);
+    expect(scene.grant(6)).toBe(true);
+  });
+});
+
+describe('what users may take', () => {
+  function talking(limits: Partial<RelayLimits>): Scene {
+    const scene = new Scene(limits);
+    for (const [channel, users] of [
+      [1, ['ann', 'bob']],
+      [2, ['cat', 'dan']],
+    ] as const) {
+      scene.grant(channel, [...users]);
+      scene.bind(at(channel), channel, 0);
+      scene.bind(at(channel + 10), channel, 1);
+    }
+    return scene;
+  }
+
+  it('is so many bytes a second, each for what it sends', () => {
+    const scene = talking({ userBytesPerSecond: 100_000 });
+    let forwarded = 0;
+    for (let ms = 0; ms < 10_000; ms += 1) {
+      scene.now += 1;
+      forwarded += scene.say(at(1), 1, 0, 1_000).length;
+    }
+    // 25 KB at once, and 100 KB a second.
+    expect(forwarded).toBeGreaterThan(1_000);
+    expect(forwarded).toBeLessThan(1_030);
+    expect(scene.say(at(11), 1, 1, 1_000)).toHaveLength(1);
+  });
+
+  it('is so many bytes in a period', () => {
+    const scene = talking({ userQuotaBytes: 2_500 });
+    expect([1, 2, 3].map(() => scene.say(at(1), 1, 0, 1_000).length)).toEqual([1, 1, 0]);
+    expect(scene.say(at(2), 2, 0, 1_000)).toHaveLength(1);
+    scene.now += 3_600_000;
+    expect(scene.say(at(1), 1, 0, 1_000)).toHaveLength(1);
+  });
+
+  it('is a fair part of what all may take: a flood starves nobody', () => {
+    const scene = talking({ bytesPerSecond: 1_000_000 });
+    let chat = 0;
+    for (let ms = 0; ms < 5_000; ms += 1) {
+      scene.now += 1;
+      for (let i = 0; i < 10; i += 1) {
+        scene.relay.handleDatagram(
+          scene.now,
+          at(1),
+          encodeRelayFrame({ type: 'data', side: 0, channel: 1, payload: new Uint8Array(1_200) }),
+        );
+      }
+      if (ms % 20 === 0) {
+        const frame = encodeRelayFrame({ type: 'data', side: 0, channel: 2, payload: new Uint8Array(100) });
+        scene.relay.handleDatagram(scene.now, at(2), frame);
+      }
+      chat += scene.sent().filter(({ to }) => to.port === 12).length;
+    }
+    expect(chat).toBeGreaterThan(245);
+  });
+
+  it('asks to be called again when there is room', () => {
+    const scene = talking({ bytesPerSecond: 10_000 });
+    for (let i = 0; i < 10; i += 1) scene.say(at(1), 1, 0, 1_000);
+    expect(scene.sent()).toEqual([]);
+    const next = scene.relay.nextTimeout(scene.now);
+    expect(next).toBeGreaterThan(scene.now);
+    scene.now = next;
+    expect(scene.sent()).toHaveLength(1);
+  });
+});
+
+it('a hundred thousand hostile frames: nothing to the unproven but challenges, and less out than in', () => {
+  const scene = new Scene();
+  scene.grant(7);
+  scene.bind(at(1), 7, 0);
+  scene.bind(at(2), 7, 1);
+  const { random } = scene;
+  const good = encodeRelayFrame({ type: 'bind', side: 0, channel: 7 });
+  let bytesIn = 0;
+  let bytesOut = 0;
+  for (let i = 0; i < 100_000; i += 1) {
+    const bytes = random.chance(0.5) ? random.bytes(random.below(60)) : good.slice();
+    if (bytes.length > 1 && random.chance(0.7)) bytes[0] = 0x60 + random.below(5);
+    if (bytes.length > 6) bytes[random.below(6)] = random.below(8);
+    const from = at(1 + random.below(60_000), `198.51.100.${String(random.below(256))}`);
+    bytesIn += bytes.length;
+    scene.relay.handleDatagram(scene.now, from, bytes);
+    for (const { to, bytes: answer } of scene.sent()) {
+      expect(to).toBe(from);
+      expect(decodeRelayFrame(answer)?.type).toBe('challenge');
+      expect(answer.length).toBeLessThan(bytes.length);
+      bytesOut += answer.length;
+    }
+  }
+  expect(bytesOut).toBeGreaterThan(0);
+  expect(bytesOut).toBeLessThan(bytesIn);
+});
