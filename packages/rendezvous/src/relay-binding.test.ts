@@ -80,6 +80,18 @@ describe('RelayBinding', () => {
     expect(said(one, 100)?.type).toBe('bind');
   });
 
+  it('proves once for each time it asks, and nothing that it has not asked for', () => {
+    const one = binding();
+    expect(one.handleFrame(0, { type: 'challenge', ...own, cookie })).toBe(false);
+    said(one, 0);
+    expect(one.handleFrame(10, { type: 'challenge', ...own, cookie })).toBe(true);
+    expect(said(one, 10)?.type).toBe('prove');
+    expect(one.handleFrame(11, { type: 'challenge', ...own, cookie })).toBe(false);
+    one.handleFrame(20, { type: 'bound', ...own });
+    expect(one.handleFrame(21, { type: 'challenge', ...own, cookie })).toBe(false);
+    expect(one.pollTransmit()).toBeUndefined();
+  });
+
   it('leaves what is not its own', () => {
     const one = binding();
     expect(one.handleFrame(0, { type: 'bound', channel: 6, side: 0 })).toBe(false);

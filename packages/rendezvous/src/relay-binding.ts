@@ -28,6 +28,8 @@ export class RelayBinding {
   #askAt: number;
   #questions = 0;
   #isBound = false;
+  /** A bind is under way that no challenge has answered. */
+  #isAskingToBind = false;
 
   constructor(now: number, options: RelayBindingOptions) {
     this.#options = options;
@@ -50,6 +52,7 @@ export class RelayBinding {
     // An answer that did not come may have been lost because the address has changed: from the beginning.
     if (this.#questions > 0 || this.#isBound) this.#question = this.#bind();
     if (this.#questions >= silentQuestions) this.#isBound = false;
+    this.#isAskingToBind = true;
     this.#ask(now);
   }
 
@@ -57,7 +60,10 @@ export class RelayBinding {
   handleFrame(now: number, frame: RelayFrame): boolean {
     const { channel, side, mac, token } = this.#options;
     if (frame.channel !== channel || frame.side !== side) return false;
+    // What was not asked for is not answered: it would be a way to have proofs made.
     if (frame.type === 'challenge') {
+      if (!this.#isAskingToBind) return false;
+      this.#isAskingToBind = false;
       const proof = mac(token, frame.cookie).slice(0, relayProofBytes);
       this.#question = encodeRelayFrame({ type: 'prove', side, channel, cookie: frame.cookie, proof });
       this.#questions = 0;

@@ -1,7 +1,7 @@
 /**
  * What a client and the blind relay tell each other, one frame a datagram; over the control connection the same frames.
- * Numbers are big-endian. `side` is 0 for the initiator of the introduction and 1 for its responder, and always that of
- * the client, who sent the payload or to whom it goes.
+ * Numbers are big-endian. `side` is 0 for the initiator of the introduction and 1 for its responder: that of the
+ * client, and in data that of whoever sent the payload, in both directions.
  *
  *     bind       0x60 · side (1) · channel (4) · zeros (32)                38 bytes: more than the answer
  *     challenge  0x61 · side (1) · channel (4) · cookie (16)               22 bytes

@@ -11,7 +11,8 @@
  *  - when they are so many that chance is no explanation.
  *
  * Nor do they where another flow fills the queue that gives way to nobody, as BBRv1 does: whoever heeds the losses that
- * it causes ends with a tenth of the path. Such a flow shows in losses that go on while this one does not probe. One that heeds losses, like CUBIC, stops causing them for many round trips.
+ * it causes ends with a tenth of the path. Such a flow shows in losses that go on while this one does not probe. One
+ * that heeds losses, like CUBIC, stops causing them for many round trips.
  *
  * What this gives up: where a queue is too short to be seen (an eighth of the round trip), or a policer has none, a
  * probe may lose up to a fifth for a few round trips every 2 to 3 s. BBRv1, which is in wide use, does the same.
@@ -47,7 +48,7 @@ export class LossEvidence {
   #chanceTotalBytes = 0;
   /** Of the rounds that tell of no probe of ours the share that had losses while a queue stood. */
   #lossyShare = 0;
-  /** Since that was found too many. */
+  /** With that share too large, since it was last found out anew. */
   #heedlessRounds = 0;
 
   /** Packets lost in this round. */
@@ -121,6 +122,7 @@ export class LossEvidence {
     this.#roundLosses = 0;
     this.#roundDeliveredBytes = 0;
   }
+
   /** The smallest of this round and of the last. */
   get #rttMs(): number {
     return Math.min(this.#roundMinRttMs, this.#lastRoundMinRttMs);
