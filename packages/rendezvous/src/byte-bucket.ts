@@ -13,10 +13,11 @@ export class ByteBucket {
     this.#at = now;
   }
 
-  /** When there is something in it; `now` when there is. */
+  /** When there is something in it; `now` when there is, Infinity when nothing comes into it. */
   readyAt(now: number): number {
     this.#fill(now);
-    return this.#bytes > 0 ? now : now - this.#bytes / this.#bytesPerMs + 1;
+    if (this.#bytes > 0) return now;
+    return this.#bytesPerMs === 0 ? Infinity : now - this.#bytes / this.#bytesPerMs + 1;
   }
 
   /** May empty it below nothing: a datagram is not cut. @returns false when there was nothing in it, and nothing is taken */

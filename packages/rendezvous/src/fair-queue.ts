@@ -6,6 +6,11 @@ export interface FairQueueOptions {
   /** Of one flow: what comes beyond either is dropped. */
   readonly datagrams: number;
   readonly bytes: number;
+  /**
+   * Of all flows. None may hold more than what is still free, so however many floods there are, room is left for the
+   * next flow (dynamic thresholds: Choudhury and Hahne, 1998).
+   */
+  readonly totalBytes: number;
 }
 
 /** What a flow may send in one turn; for a larger datagram it saves up. */
@@ -17,10 +22,12 @@ interface Flow<T> {
   creditBytes: number;
 }
 
-export class FairQueue<T> {
+/** @typeParam F whatever stands for a flow */
+export class FairQueue<F, T> {
   readonly #options: FairQueueOptions;
   /** In the order of their turns; one without a datagram is forgotten. */
-  readonly #flows = new Map<string, Flow<T>>();
+  readonly #flows = new Map<F, Flow<T>>();
+  #bytes = 0;
 
   constructor(options: FairQueueOptions) {
     this.#options = options;
@@ -31,30 +38,33 @@ export class FairQueue<T> {
   }
 
   /** @returns false when it was dropped */
-  push(name: string, item: T, bytes: number): boolean {
-    const flow = this.#flows.get(name) ?? { waiting: [], bytes: 0, creditBytes: 0 };
-    if (flow.waiting.length >= this.#options.datagrams || flow.bytes + bytes > this.#options.bytes) return false;
+  push(key: F, item: T, bytes: number): boolean {
+    const flow = this.#flows.get(key) ?? { waiting: [], bytes: 0, creditBytes: 0 };
+    const mostBytes = Math.min(this.#options.bytes, this.#options.totalBytes - this.#bytes);
+    if (flow.waiting.length >= this.#options.datagrams || flow.bytes + bytes > mostBytes) return false;
     flow.waiting.push({ item, bytes });
     flow.bytes += bytes;
-    this.#flows.set(name, flow);
+    this.#bytes += bytes;
+    this.#flows.set(key, flow);
     return true;
   }
 
   /** The next, of the flow whose turn it is. */
   shift(): T | undefined {
-    for (const [name, flow] of this.#flows) {
+    for (const [key, flow] of this.#flows) {
       const [first] = flow.waiting;
       if (first && flow.creditBytes >= first.bytes) {
         flow.waiting.shift();
         flow.bytes -= first.bytes;
+        this.#bytes -= first.bytes;
         flow.creditBytes -= first.bytes;
-        if (flow.waiting.length === 0) this.#flows.delete(name);
+        if (flow.waiting.length === 0) this.#flows.delete(key);
         return first.item;
       }
       // Its turn is over: to the end of the row, which this loop reaches as well.
       flow.creditBytes += quantumBytes;
-      this.#flows.delete(name);
-      this.#flows.set(name, flow);
+      this.#flows.delete(key);
+      this.#flows.set(key, flow);
     }
     return undefined;
   }

@@ -14,13 +14,21 @@ export {
   type SeenFiltering,
   type SeenMapping,
 } from './nat-discovery.js';
-export { Relay, type RelayGrant, type RelayLimits, type RelayOptions, type RelayTransmit } from './relay.js';
+export {
+  Relay,
+  type RelayGrant,
+  type RelayLimits,
+  type RelayOptions,
+  type RelayPlace,
+  type RelayTransmit,
+} from './relay.js';
 export { RelayBinding, type RelayBindingOptions } from './relay-binding.js';
 export {
   decodeRelayFrame,
   encodeRelayFrame,
   looksLikeRelay,
   relayHeaderBytes,
+  relayPayloadBytes,
   type RelayFrame,
   type RelaySide,
 } from './relay-frames.js';

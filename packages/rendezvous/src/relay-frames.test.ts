@@ -1,5 +1,15 @@
 import { describe, expect, it } from '@jest/globals';
-import { decodeRelayFrame, encodeRelayFrame, looksLikeRelay, type RelayFrame } from './relay-frames.js';
+import fc from 'fast-check';
+import {
+  decodeRelayFrame,
+  encodeRelayFrame,
+  isRelayData,
+  looksLikeRelay,
+  relayChannelOf,
+  relaySideOf,
+  type RelayFrame,
+  type RelaySide,
+} from './relay-frames.js';
 
 const cookie = Uint8Array.from({ length: 16 }, (_, i) => i);
 const proof = cookie.map((byte) => 255 - byte);
@@ -31,6 +41,29 @@ describe('relay frames', () => {
     const bytes = encodeRelayFrame(frame);
     expect(decodeRelayFrame(bytes.subarray(0, -1))).toBeUndefined();
     expect(decodeRelayFrame(Uint8Array.of(...bytes, 0))).toBeUndefined();
+  });
+
+  it('carries up to 1,500 bytes', () => {
+    const frame = { type: 'data', side: 0, channel: 1, payload: new Uint8Array(1_500) } as const;
+    expect(decodeRelayFrame(encodeRelayFrame(frame))).toEqual(frame);
+    expect(decodeRelayFrame(encodeRelayFrame({ ...frame, payload: new Uint8Array(1_501) }))).toBeUndefined();
+  });
+
+  it('come back as they were, in the midst of other bytes too, and noise throws nothing', () => {
+    const channel = fc.integer({ min: 0, max: 0xff_ff_ff_ff });
+    const side = fc.constantFrom<RelaySide>(0, 1);
+    const payload = fc.uint8Array({ minLength: 1, maxLength: 100 });
+    fc.assert(
+      fc.property(side, channel, payload, fc.uint8Array({ maxLength: 60 }), (one, number, bytes, noise) => {
+        const frame = { type: 'data', side: one, channel: number, payload: bytes } as const;
+        const encoded = encodeRelayFrame(frame);
+        const inside = Uint8Array.of(7, ...encoded).subarray(1);
+        expect(decodeRelayFrame(inside)).toEqual(frame);
+        expect([isRelayData(inside), relaySideOf(inside), relayChannelOf(inside)]).toEqual([true, one, number]);
+        const decoded = decodeRelayFrame(noise);
+        if (decoded?.type === 'data' || decoded?.type === 'prove') expect(encodeRelayFrame(decoded)).toEqual(noise);
+      }),
+    );
   });
 
   it('knows two sides, and carries no empty payload', () => {

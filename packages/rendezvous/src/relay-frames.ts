@@ -7,7 +7,7 @@
  *     challenge  0x61 · side (1) · channel (4) · cookie (16)               22 bytes
  *     prove      0x62 · side (1) · channel (4) · cookie (16) · proof (16)  38 bytes
  *     bound      0x63 · side (1) · channel (4)                              6 bytes
- *     data       0x64 · side (1) · channel (4) · payload (1 at least)
+ *     data       0x64 · side (1) · channel (4) · payload (1 to 1,500)
  *
  * The first bytes are neither those of STUN (0-3) nor of TURN (64-79), nor those of the transport (RFC 7983).
  */
@@ -31,6 +31,8 @@ const types = { bind: 0x60, challenge: 0x61, prove: 0x62, bound: 0x63, data: 0x6
 export const relayHeaderBytes = 6;
 export const relayCookieBytes = 16;
 export const relayProofBytes = 16;
+/** Of one data frame; what is longer is no frame. */
+export const relayPayloadBytes = 1_500;
 const askBytes = relayHeaderBytes + relayCookieBytes + relayProofBytes;
 const challengeBytes = relayHeaderBytes + relayCookieBytes;
 
@@ -40,12 +42,32 @@ export function looksLikeRelay(bytes: Uint8Array): boolean {
   return first >= types.bind && first <= types.data;
 }
 
+/** Whether it is a data frame; its side and channel are then read without taking it apart. */
+export function isRelayData(bytes: Uint8Array): boolean {
+  const { length } = bytes;
+  return bytes[0] === types.data && length > relayHeaderBytes && length <= relayHeaderBytes + relayPayloadBytes;
+}
+
+/** Of bytes with a whole header; undefined when there is no such side. */
+export function relaySideOf(bytes: Uint8Array): RelaySide | undefined {
+  const side = bytes[1];
+  return side === 0 || side === 1 ? side : undefined;
+}
+
+/** Of bytes with a whole header. */
+export function relayChannelOf(bytes: Uint8Array): number {
+  const high = ((bytes[2] ?? 0) << 8) | (bytes[3] ?? 0);
+  const low = ((bytes[4] ?? 0) << 8) | (bytes[5] ?? 0);
+  // A shift would make it negative.
+  return high * 0x1_00_00 + low;
+}
+
 /** Undefined for what is not exactly one frame. */
 export function decodeRelayFrame(bytes: Uint8Array): RelayFrame | undefined {
   const type: number = bytes[0] ?? 0;
-  const side = bytes[1];
-  if (bytes.length < relayHeaderBytes || (side !== 0 && side !== 1)) return undefined;
-  const channel = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getUint32(2);
+  const side = relaySideOf(bytes);
+  if (bytes.length < relayHeaderBytes || side === undefined) return undefined;
+  const channel = relayChannelOf(bytes);
   switch (type) {
     case types.bind:
       return bytes.length === askBytes ? { type: 'bind', side, channel } : undefined;
@@ -60,7 +82,7 @@ export function decodeRelayFrame(bytes: Uint8Array): RelayFrame | undefined {
     case types.bound:
       return bytes.length === relayHeaderBytes ? { type: 'bound', side, channel } : undefined;
     case types.data:
-      if (bytes.length === relayHeaderBytes) return undefined;
+      if (!isRelayData(bytes)) return undefined;
       return { type: 'data', side, channel, payload: bytes.subarray(relayHeaderBytes) };
     default:
       return undefined;

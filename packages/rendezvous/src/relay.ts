@@ -1,14 +1,17 @@
 /**
  * The blind relay: forwards what two devices say to each other, when they have no direct path. It reads nothing of it,
- * and sends to nobody but the two, each at an address that has proved itself:
+ * and sends to nobody but the two: each on the control connection of its user, whose login is the proof, or at an
+ * address that has proved itself:
  *
  *     client                          relay
  *     bind             ->
  *                      <-             challenge: a cookie, made from the address and a secret; nothing is remembered
  *     prove            ->             the cookie again, and HMAC(token, cookie) by the token of its side
  *                      <-             bound
- *     data             <->            to where the other side has proved itself
+ *     data             <->            to where the other side is: its address, or its control connection
  *
+ * A side is where it was last heard: on its control connection from the beginning, by UDP from its proof on, and back
+ * on the control connection when data comes by that, or when the proof is too old.
  * So nobody names a target: whoever forges a source never hears the cookie, and whoever has no token cannot prove. No
  * answer is longer than what it answers. All else gets silence.
  */
@@ -17,8 +20,11 @@ import { FairQueue } from './fair-queue.js';
 import {
   decodeRelayFrame,
   encodeRelayFrame,
+  isRelayData,
+  relayChannelOf,
   relayCookieBytes,
   relayProofBytes,
+  relaySideOf,
   type RelayFrame,
   type RelaySide,
 } from './relay-frames.js';
@@ -32,7 +38,7 @@ export interface RelayOptions {
   readonly limits: RelayLimits;
 }
 
-/** What users may take; payload bytes, of both directions together. */
+/** What users may take: bytes of frames that they send, each counted as `leastCostBytes` at least. */
 export interface RelayLimits {
   readonly channels: number;
   readonly channelsPerUser: number;
@@ -43,11 +49,11 @@ export interface RelayLimits {
   /** Of one user, in `quotaPeriodMs`. */
   readonly userQuotaBytes: number;
   readonly quotaPeriodMs: number;
-  /** A channel ends when nothing was forwarded on it for so long. */
-  readonly idleMs: number;
   /** One direction of one channel. */
   readonly queueDatagrams: number;
   readonly queueBytes: number;
+  /** All that waits to leave; nobody may take more than what is still free. */
+  readonly queuesBytes: number;
 }
 
 /** What an introduction allows. */
@@ -59,9 +65,37 @@ export interface RelayGrant {
   readonly tokens: readonly [Uint8Array, Uint8Array];
 }
 
+/** Where a side is: at an address that has proved itself, or on the control connection of its user. */
+export type RelayPlace = { readonly kind: 'udp'; readonly address: Address } | ControlPlace;
+interface ControlPlace {
+  readonly kind: 'control';
+  readonly user: string;
+}
+
 export interface RelayTransmit {
-  readonly to: Address;
+  readonly to: RelayPlace;
   readonly bytes: Uint8Array;
+}
+
+interface Side {
+  readonly user: User;
+  readonly token: Uint8Array;
+  readonly control: ControlPlace;
+  /** The last that it has proved. */
+  udp: { readonly kind: 'udp'; readonly address: Address } | undefined;
+  provedAt: number;
+  /** It was last heard on the control connection. */
+  isOnControl: boolean;
+}
+
+type Channel = readonly [Side, Side];
+
+interface User {
+  readonly name: string;
+  readonly bucket: ByteBucket;
+  channels: number;
+  quotaSince: number;
+  quotaBytes: number;
 }
 
 interface ChannelSide {
@@ -69,27 +103,17 @@ interface ChannelSide {
   readonly side: RelaySide;
 }
 
-interface Channel {
-  readonly grant: RelayGrant;
-  /** By side; undefined until it has proved one. */
-  readonly addresses: [Address | undefined, Address | undefined];
-  usedAt: number;
-}
-
-interface User {
-  readonly bucket: ByteBucket;
-  channels: number;
-  quotaSince: number;
-  quotaBytes: number;
-}
-
 const burstMs = 250;
 /** A cookie is good for one to two of these. */
 const cookieMs = 30_000;
+/** An address is used for so long after its proof, which clients renew every 20 s: it may be another's by then. */
+const proofMs = 60_000;
 const secretBytes = 32;
 const sweepMs = 10_000;
 /** Answers that wait for the socket; those beyond are lost, and asked for again. */
 const mostAnswers = 256;
+/** A small datagram is as much work as a large one. */
+const leastCostBytes = 256;
 
 const encoder = new TextEncoder();
 
@@ -98,7 +122,7 @@ export class Relay {
   readonly #channels = new Map<number, Channel>();
   readonly #users = new Map<string, User>();
   readonly #answers: RelayTransmit[] = [];
-  readonly #queue: FairQueue<RelayTransmit>;
+  readonly #queue: FairQueue<Side, RelayTransmit>;
   readonly #total: ByteBucket;
   readonly #secret: Uint8Array;
   #sweepAt: number;
@@ -107,7 +131,8 @@ export class Relay {
     const { limits } = options;
     this.#options = options;
     this.#secret = options.random(secretBytes);
-    this.#queue = new FairQueue({ datagrams: limits.queueDatagrams, bytes: limits.queueBytes });
+    const { queueDatagrams, queueBytes, queuesBytes } = limits;
+    this.#queue = new FairQueue({ datagrams: queueDatagrams, bytes: queueBytes, totalBytes: queuesBytes });
     this.#total = new ByteBucket(now, limits.bytesPerSecond, burstMs);
     this.#sweepAt = now + sweepMs;
   }
@@ -116,14 +141,21 @@ export class Relay {
     return this.#channels.size;
   }
 
-  /** Lets the two sides of an introduction bind. @returns false when there are too many channels, of one of them or in all */
-  allow(now: number, grant: RelayGrant): boolean {
+  has(channel: number): boolean {
+    return this.#channels.has(channel);
+  }
+
+  /**
+   * Lets the two sides of an introduction talk.
+   * @returns false when there are too many channels, of one of them or in all, or already one of this number
+   */
+  allow(now: number, { channel, users: names, tokens }: RelayGrant): boolean {
     const { channels, channelsPerUser } = this.#options.limits;
-    if (this.#channels.has(grant.channel)) throw new RangeError('a channel is granted once');
-    const users = grant.users.map((name) => this.#user(now, name));
-    if (this.#channels.size >= channels || users.some((user) => user.channels >= channelsPerUser)) return false;
+    if (this.#channels.size >= channels || this.#channels.has(channel)) return false;
+    const users = [this.#user(now, names[0]), this.#user(now, names[1])] as const;
+    if (users.some((user) => user.channels >= channelsPerUser)) return false;
     for (const user of users) user.channels += 1;
-    this.#channels.set(grant.channel, { grant, addresses: [undefined, undefined], usedAt: now });
+    this.#channels.set(channel, [newSide(users[0], tokens[0]), newSide(users[1], tokens[1])]);
     return true;
   }
 
@@ -132,66 +164,59 @@ export class Relay {
     const ended = this.#channels.get(channel);
     if (!ended) return;
     this.#channels.delete(channel);
-    for (const name of ended.grant.users) {
-      const user = this.#users.get(name);
-      if (user) user.channels -= 1;
+    for (const { user } of ended) {
+      user.channels -= 1;
+      // One who has sent something stays until its period is over: coming back gives no new quota.
+      if (user.channels === 0 && user.quotaBytes === 0) this.#users.delete(user.name);
     }
   }
 
-  /** @param bytes of anybody; kept until they leave */
+  /** @param bytes by UDP, of anybody; kept until they leave */
   handleDatagram(now: number, from: Address, bytes: Uint8Array): void {
+    if (isRelayData(bytes)) {
+      const side = relaySideOf(bytes);
+      const channel = this.#channels.get(relayChannelOf(bytes));
+      if (!channel || side === undefined) return;
+      const own = channel[side];
+      const proved = own.udp?.address;
+      if (proved?.port !== from.port || proved.address !== from.address || now >= own.provedAt + proofMs) return;
+      own.isOnControl = false;
+      this.#forward(now, own, channel[side === 0 ? 1 : 0], bytes);
+      return;
+    }
     const frame = decodeRelayFrame(bytes);
     const channel = frame && this.#channels.get(frame.channel);
-    if (!channel) return;
-    const { side } = frame;
-    switch (frame.type) {
-      case 'bind':
-        this.#answer(from, { ...frame, type: 'challenge', cookie: this.#cookie(epochOf(now), from, frame) });
-        return;
-      case 'prove': {
-        const epoch = epochOf(now);
-        const isFresh = [epoch, epoch - 1].some((one) =>
-          this.#options.equal(frame.cookie, this.#cookie(one, from, frame)),
-        );
-        if (!isFresh || !this.#options.equal(frame.proof, this.#proof(channel.grant.tokens[side], frame.cookie)))
-          return;
-        channel.addresses[side] = from;
-        channel.usedAt = now;
-        this.#answer(from, { type: 'bound', side, channel: frame.channel });
-        return;
-      }
-      case 'data': {
-        const own = channel.addresses[side];
-        const to = channel.addresses[side === 0 ? 1 : 0];
-        if (!to || own?.address !== from.address || own.port !== from.port) return;
-        if (!this.#takeQuota(now, channel.grant.users[side], frame.payload.length)) return;
-        channel.usedAt = now;
-        this.#queue.push(`${String(frame.channel)} ${String(side)}`, { to, bytes }, bytes.length);
-        return;
-      }
-      case 'challenge':
-      case 'bound':
-        // What only a relay says.
-        return;
-    }
+    if (channel) this.#handleAsk(now, from, frame, channel[frame.side]);
+  }
+
+  /**
+   * @param bytes by the control connection on which `user` is logged in; kept until they leave. Only data is taken: there
+   * is nothing to prove.
+   */
+  handleControlFrame(now: number, user: string, bytes: Uint8Array): void {
+    if (!isRelayData(bytes)) return;
+    const side = relaySideOf(bytes);
+    const channel = this.#channels.get(relayChannelOf(bytes));
+    if (!channel || side === undefined || channel[side].user.name !== user) return;
+    channel[side].isOnControl = true;
+    this.#forward(now, channel[side], channel[side === 0 ? 1 : 0], bytes);
   }
 
   pollTransmit(now: number): RelayTransmit | undefined {
-    const answer = this.#answers.shift();
-    if (answer) return answer;
+    if (this.#answers.length > 0) return this.#answers.shift();
     if (this.#queue.isEmpty || this.#total.readyAt(now) > now) return undefined;
     const next = this.#queue.shift();
-    if (next) this.#total.take(now, next.bytes.length);
+    if (next) this.#total.take(now, costOf(next.bytes));
     return next;
   }
 
   handleTimeout(now: number): void {
     if (now < this.#sweepAt) return;
     this.#sweepAt = now + sweepMs;
-    const { idleMs, quotaPeriodMs } = this.#options.limits;
-    for (const [id, { usedAt }] of this.#channels) if (now >= usedAt + idleMs) this.revoke(id);
+    const { quotaPeriodMs } = this.#options.limits;
     for (const [name, user] of this.#users) {
-      if (user.channels === 0 && now >= user.quotaSince + quotaPeriodMs) this.#users.delete(name);
+      const isOver = user.quotaBytes === 0 || now >= user.quotaSince + quotaPeriodMs;
+      if (user.channels === 0 && isOver) this.#users.delete(name);
     }
   }
 
@@ -199,18 +224,47 @@ export class Relay {
     return this.#queue.isEmpty ? this.#sweepAt : Math.min(this.#sweepAt, this.#total.readyAt(now));
   }
 
+  #handleAsk(now: number, from: Address, frame: RelayFrame, side: Side): void {
+    switch (frame.type) {
+      case 'bind':
+        this.#answer(from, { ...frame, type: 'challenge', cookie: this.#cookie(epochOf(now), from, frame) });
+        return;
+      case 'prove': {
+        const { equal } = this.#options;
+        const epoch = epochOf(now);
+        const isFresh = [epoch, epoch - 1].some((one) => equal(frame.cookie, this.#cookie(one, from, frame)));
+        if (!isFresh || !equal(frame.proof, this.#proof(side.token, frame.cookie))) return;
+        side.udp = { kind: 'udp', address: { address: from.address, port: from.port } };
+        side.provedAt = now;
+        side.isOnControl = false;
+        this.#answer(from, { type: 'bound', side: frame.side, channel: frame.channel });
+        return;
+      }
+      case 'data':
+      case 'challenge':
+      case 'bound':
+        // Data has been taken before; the others only a relay says.
+        return;
+    }
+  }
+
+  #forward(now: number, from: Side, to: Side, bytes: Uint8Array): void {
+    const isAtAddress = !to.isOnControl && now < to.provedAt + proofMs;
+    const place = (isAtAddress ? to.udp : undefined) ?? to.control;
+    if (this.#takeQuota(now, from.user, costOf(bytes))) this.#queue.push(from, { to: place, bytes }, bytes.length);
+  }
+
   #user(now: number, name: string): User {
     let user = this.#users.get(name);
     if (!user) {
       const bucket = new ByteBucket(now, this.#options.limits.userBytesPerSecond, burstMs);
-      this.#users.set(name, (user = { bucket, channels: 0, quotaSince: now, quotaBytes: 0 }));
+      this.#users.set(name, (user = { name, bucket, channels: 0, quotaSince: now, quotaBytes: 0 }));
     }
     return user;
   }
 
-  #takeQuota(now: number, name: string, bytes: number): boolean {
+  #takeQuota(now: number, user: User, bytes: number): boolean {
     const { userQuotaBytes, quotaPeriodMs } = this.#options.limits;
-    const user = this.#user(now, name);
     if (now >= user.quotaSince + quotaPeriodMs) {
       user.quotaSince = now;
       user.quotaBytes = 0;
@@ -220,8 +274,9 @@ export class Relay {
     return true;
   }
 
-  #answer(to: Address, frame: RelayFrame): void {
-    if (this.#answers.length < mostAnswers) this.#answers.push({ to, bytes: encodeRelayFrame(frame) });
+  #answer(address: Address, frame: RelayFrame): void {
+    if (this.#answers.length >= mostAnswers) return;
+    this.#answers.push({ to: { kind: 'udp', address }, bytes: encodeRelayFrame(frame) });
   }
 
   #cookie(epoch: number, { address, port }: Address, { side, channel }: ChannelSide): Uint8Array {
@@ -232,6 +287,15 @@ export class Relay {
   #proof(token: Uint8Array, cookie: Uint8Array): Uint8Array {
     return this.#options.mac(token, cookie).slice(0, relayProofBytes);
   }
+}
+
+function newSide(user: User, token: Uint8Array): Side {
+  const control = { kind: 'control', user: user.name } as const;
+  return { user, token, control, udp: undefined, provedAt: 0, isOnControl: true };
+}
+
+function costOf(bytes: Uint8Array): number {
+  return Math.max(leastCostBytes, bytes.length);
 }
 
 function epochOf(now: number): number {
