@@ -41,6 +41,7 @@ export {
   type RpcReply,
   type RpcRequest,
 } from './json-rpc.js';
+export { lanService } from './lan-service.js';
 export { limits, rates, type RateClass } from './limits.js';
 export { IncomingChain, OutgoingChain, type ChainVerdict, type Hash } from './message-chain.js';
 export {

@@ -17,6 +17,7 @@ interface Flags {
   readonly port: number;
   readonly data: string;
   readonly tls: boolean;
+  readonly announce: boolean;
   readonly maxClients: number;
   readonly roomSize: number;
   readonly bcryptCost: number;
@@ -71,11 +72,11 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
 }
 
 function startOptions(flags: Omit<Flags, 'json' | 'logLevel'>): StartOptions {
-  const { host, port, data, tls, maxClients, roomSize, bcryptCost, gatewayHost } = flags;
+  const { host, port, data, tls, announce, maxClients, roomSize, bcryptCost, gatewayHost } = flags;
   const { linePort, peerPort, pairPort } = flags;
   const basePort = flags.peerBasePort ?? (peerPort === undefined || peerPort === 0 ? publishedPeerPort : peerPort) + 1;
   return {
-    ...{ host, port, dataDirectory: data, tls, maxClients, roomMembers: roomSize, bcryptCost, gatewayHost },
+    ...{ host, port, dataDirectory: data, tls, announce, maxClients, roomMembers: roomSize, bcryptCost, gatewayHost },
     line:
       linePort === undefined
         ? null
@@ -110,6 +111,7 @@ function parseFlags(argv: readonly string[]): Flags {
     .option('--port <number>', 'TCP and UDP port; 0 picks a free one', integer(0, 65_535), defaultOptions.port)
     .option('--data <directory>', 'where accounts, rooms and keys are kept', named, defaultData)
     .option('--no-tls', 'plain TCP, for loopback or behind a proxy that ends TLS')
+    .option('--no-announce', 'do not tell the LAN (DNS-SD, _parley._tcp) that there is a server')
     .option('--max-clients <n>', 'connections at once', integer(1, 1_000_000), defaultOptions.maxClients)
     .option(
       '--room-size <n>',

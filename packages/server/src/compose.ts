@@ -1,4 +1,5 @@
 /** The one place that builds real parts and joins them. */
+import { hostname } from 'node:os';
 import { openStore, StoreError } from '@parley/store';
 import { AdminConsole, type AdminResult } from './admin/admin-console.js';
 import { BackgroundWork } from './background-work.js';
@@ -12,6 +13,7 @@ import { LineGateway } from './gateways/line-gateway.js';
 import { PairGateway } from './gateways/pair-gateway.js';
 import { PeerGateway } from './gateways/peer-gateway.js';
 import { handlers } from './handlers/index.js';
+import { LanAnnouncement } from './lan-announcement.js';
 import { bindPair } from './listeners/bind.js';
 import { ControlListener } from './listeners/control-listener.js';
 import type { HostAndPort } from './listeners/host-and-port.js';
@@ -161,6 +163,13 @@ async function build(options: ServerOptions, closers: Closer[]): Promise<Running
   const peer = options.peer ? await open(new PeerGateway(gatewayParts, options.peer)) : null;
   const pairGateway = options.pair ? new PairGateway(gatewayParts, options.pair) : null;
   const pair = pairGateway ? await open(pairGateway) : null;
+
+  if (options.announce) {
+    const fingerprint = certificate?.fingerprint ?? null;
+    const announcement = new LanAnnouncement({ machine: hostname(), listens: address, fingerprint, version, log });
+    announcement.start();
+    closers.push(() => announcement.stop());
+  }
 
   const at = { host: address.address, port: address.port };
   const adminConsole = new AdminConsole({ messenger, stop, log, pairs: () => pairGateway?.clients() ?? null });

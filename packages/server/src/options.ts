@@ -15,6 +15,8 @@ export interface ServerOptions extends DomainSettings, DispatcherSettings, Conne
   readonly port: number;
   /** False: plain TCP, for loopback or behind a proxy that ends TLS. */
   readonly tls: boolean;
+  /** Whether the LAN is told by DNS-SD that there is a server; on loopback alone it never is. */
+  readonly announce: boolean;
   /** Control connections; one more is told SERVER_FULL. */
   readonly maxClients: number;
   /** Of password hashing: each step doubles the work. */
@@ -38,6 +40,7 @@ export const defaultOptions: Omit<ServerOptions, 'dataDirectory'> = {
   host: undefined,
   port: 7420,
   tls: true,
+  announce: true,
   maxClients: 10_000,
   bcryptCost: 12,
   rates,
