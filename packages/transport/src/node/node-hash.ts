@@ -3,7 +3,7 @@ import { createHash, hash as hashOnce } from 'node:crypto';
 import type { HashFunction } from '../crypto-provider.js';
 
 /** Holds a padded HMAC key and what is hashed behind it; longer inputs go through a hash object. */
-const scratch = Buffer.alloc(2_048);
+const scratch = new Uint8Array(2_048);
 
 /**
  * A hash by its Noise name and its OpenSSL name.

@@ -89,7 +89,7 @@ export class SymmetricState {
   }
 
   #setKey(key: Uint8Array): void {
-    this.#key = key.subarray(0, 32);
+    this.#key = key.length === 32 ? key : key.subarray(0, 32);
     this.#cipher = undefined;
     this.#nonce = 0;
   }

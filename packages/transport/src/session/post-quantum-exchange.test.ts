@@ -333,7 +333,7 @@ describe('PostQuantumExchange', () => {
     expect(hex(side.secret)).toBe(secretHex);
   });
 
-  it('refuses other bytes where some have come, before it is complete and after', () => {
+  it('refuses other bytes where some have come, and when it is complete ignores all', () => {
     const side = exchange('initiator');
     side.onCrypto(100, ciphertext.subarray(100, 200));
     side.onCrypto(300, ciphertext.subarray(300, 400));
@@ -345,7 +345,7 @@ describe('PostQuantumExchange', () => {
     expect(codeOf(contradiction)).toBe(closeCodes.protocolViolation);
     side.onCrypto(0, ciphertext);
     expect(hex(side.secret)).toBe(secretHex);
-    expect(codeOf(contradiction)).toBe(closeCodes.protocolViolation);
+    contradiction();
     side.onCrypto(50, ciphertext.subarray(50, 500));
     expect(hex(side.secret)).toBe(secretHex);
   });

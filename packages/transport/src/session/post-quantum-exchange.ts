@@ -72,7 +72,7 @@ export class PostQuantumExchange {
 
   /**
    * A CRYPTO frame came.
-   * @throws Violation for bytes beyond the message, for others than came before at the same place, for more than 64
+   * @throws Violation for bytes beyond the message, for others than came before at the same place of what is not complete, for more than 64
    * pieces that do not touch, and for a public key that is none
    */
   onCrypto(offset: number, data: Uint8Array): void {
@@ -123,40 +123,40 @@ export class PostQuantumExchange {
   }
 }
 
-/** A message of known length, put together from pieces in any order; each byte that comes costs the same. */
+/** A message of known length, put together from pieces in any order. */
 class IncomingMessage {
-  readonly bytes: Uint8Array;
-  /** 1 for each byte that has come. */
-  readonly #has: Uint8Array;
-  #missing: number;
-  /** Pieces that do not touch. */
-  #pieces = 0;
+  readonly #length: number;
+  /** Only when it comes in pieces; those that do not touch are ranges of their own. */
+  #bytes: Uint8Array | undefined;
+  #received: RangeSet | undefined;
+  #isComplete = false;
 
   constructor(length: number) {
-    this.bytes = new Uint8Array(length);
-    this.#has = new Uint8Array(length);
-    this.#missing = length;
+    this.#length = length;
   }
 
-  /** @returns whether this piece was the last that was missing */
-  receive(offset: number, data: Uint8Array): boolean {
+  /** @returns the message, when this piece was the last that was missing; it may be the piece itself */
+  receive(offset: number, data: Uint8Array): Uint8Array | undefined {
     const end = offset + data.length;
-    if (end > this.bytes.length) throw violation('CRYPTO beyond its message');
-    const wasMissing = this.#missing;
-    for (let at = offset; at < end; at += 1) {
-      const byte = data[at - offset] ?? 0;
-      if (this.#has[at] === 1) {
-        if (this.bytes[at] !== byte) throw violation('CRYPTO that contradicts itself');
-        continue;
+    if (end > this.#length) throw violation('CRYPTO beyond its message');
+    if (this.#isComplete) return undefined;
+    this.#isComplete = data.length === this.#length;
+    if (this.#isComplete && !this.#bytes) return data;
+    const bytes = (this.#bytes ??= new Uint8Array(this.#length));
+    const received = (this.#received ??= new RangeSet());
+    for (const range of received.ascending()) {
+      for (let at = Math.max(range.start, offset); at < Math.min(range.end, end); at += 1) {
+        if (bytes[at] !== data[at - offset]) throw violation('CRYPTO that contradicts itself');
       }
-      this.bytes[at] = byte;
-      this.#has[at] = 1;
-      this.#missing -= 1;
-      // A piece of its own, unless it touches one; between two it makes them one.
-      this.#pieces += 1 - (this.#has[at - 1] ?? 0) - (this.#has[at + 1] ?? 0);
     }
-    if (this.#pieces > maxPieces) throw violation('CRYPTO in too many pieces');
-    return wasMissing > 0 && this.#missing === 0;
+    bytes.set(data, offset);
+    received.add(offset, end);
+    if (received.size > maxPieces) throw violation('CRYPTO in too many pieces');
+    this.#isComplete = covers(received, this.#length);
+    if (!this.#isComplete) return undefined;
+    this.#bytes = undefined;
+    this.#received = undefined;
+    return bytes;
   }
 }
 

@@ -1,11 +1,12 @@
 // Handshakes one after the other, both sides in this process and without sockets.
 import { once } from 'node:events';
-import { randomBytes } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import { Endpoint } from '@parley/transport';
 import { bestCrypto, generateKeyPair, pooledRandom } from '@parley/transport/node';
 import { requirePeer } from '../peers/index.mjs';
 import { RecordedCrypto } from './recorded-crypto.mjs';
+
+const random = pooledRandom();
 
 /** The virtual time between two handshakes: all of the last is forgotten by then, and there is no load. */
 const pauseMs = 120_000;
@@ -15,10 +16,13 @@ const addresses = [
   { address: '192.0.2.2', port: 1_024 },
 ];
 
-/** @returns counters that grow */
-export function handshakeLoop(peer) {
+/**
+ * @param kind `secret-stream`, or ours: `classic`, for which ML-KEM's answers are at hand, or `whole`
+ * @returns counters that grow
+ */
+export function handshakeLoop(kind) {
   const counters = { handshakes: 0, handshakeMs: 0 };
-  const turn = peer === 'parley' ? parleyTurn(counters) : secretStreamTurn(counters);
+  const turn = kind === 'secret-stream' ? secretStreamTurn(counters) : ownTurn(kind, counters);
   const go = async () => {
     await turn();
     setImmediate(go);
@@ -28,34 +32,23 @@ export function handshakeLoop(peer) {
 }
 
 /**
- * In turn: the classic handshakes, for which ML-KEM's answers are at hand; their Diffie-Hellman and hash calls alone; the
- * whole handshakes; and all of their calls alone. The machine is as busy for all of them; some of each run together, so
- * that none is measured with the other's caches.
+ * In turn: the handshakes, and the calls that they cannot do without alone, so that the machine is as busy for both; some
+ * of each run together, so that neither is measured with the other's caches.
  */
-function parleyTurn(counters) {
-  const crypto = bestCrypto();
-  const classicCrypto = { ...crypto, mlKem768: answersAtHand(crypto.mlKem768) };
-  const calls = recordedCalls(classicCrypto, (pair) => pair.classicHandshake()).agreementsAndHashes;
-  const { agreementsAndHashes, encapsulations } = recordedCalls(crypto, (pair) => pair.handshake());
-  const wholeCalls = [...agreementsAndHashes, ...encapsulations];
-  const classic = new EndpointPair(classicCrypto);
-  const whole = new EndpointPair(crypto);
-  Object.assign(counters, { wholeMs: 0, agreementsAndHashesMs: 0, allCallsMs: 0 });
-  const again = (recorded) => elapsedMs(() => recorded.forEach((call) => call()));
-  const turns = [
-    () => {
-      counters.handshakeMs += elapsedMs(() => classic.classicHandshake());
-      classic.forget();
-    },
-    () => (counters.agreementsAndHashesMs += again(calls)),
-    () => {
-      counters.wholeMs += elapsedMs(() => whole.handshake());
-      whole.forget();
-    },
-    () => (counters.allCallsMs += again(wholeCalls)),
-  ];
+function ownTurn(kind, counters) {
+  const best = bestCrypto();
+  const crypto = kind === 'classic' ? { ...best, mlKem768: answersAtHand(best.mlKem768) } : best;
+  const handshake = (pair) => (kind === 'classic' ? pair.classicHandshake() : pair.handshake());
+  const { agreementsAndHashes, encapsulations } = recordedCalls(crypto, handshake);
+  const calls = kind === 'classic' ? agreementsAndHashes : [...agreementsAndHashes, ...encapsulations];
+  const pair = new EndpointPair(crypto);
+  counters.callsMs = 0;
   return () => {
-    for (const turn of turns) for (let i = 0; i < handshakesInTurn; i += 1) turn();
+    for (let i = 0; i < handshakesInTurn; i += 1) {
+      counters.handshakeMs += elapsedMs(() => handshake(pair));
+      pair.forget();
+    }
+    for (let i = 0; i < handshakesInTurn; i += 1) counters.callsMs += elapsedMs(() => calls.forEach((call) => call()));
     counters.handshakes += handshakesInTurn;
   };
 }
@@ -66,15 +59,12 @@ function recordedCalls(crypto, handshake) {
   return recorded.during(() => handshake(rehearsal));
 }
 
-/** ML-KEM that takes no time: the messages have their true sizes, and both sides the same secret. */
+/** ML-KEM that takes no time: the messages have their true sizes, and both sides the same secret: zeros, as secrets are overwritten. */
 function answersAtHand(mlKem) {
-  const { publicKey, secretKey } = mlKem.generate(pooledRandom());
-  const { ciphertext, sharedSecret } = mlKem.encapsulate(publicKey, pooledRandom());
-  return {
-    generate: () => ({ publicKey: publicKey.slice(), secretKey: secretKey.slice() }),
-    encapsulate: () => ({ ciphertext: ciphertext.slice(), sharedSecret: sharedSecret.slice() }),
-    decapsulate: () => sharedSecret.slice(),
-  };
+  const keys = mlKem.generate(random);
+  const encapsulated = mlKem.encapsulate(keys.publicKey, random);
+  encapsulated.sharedSecret.fill(0);
+  return { generate: () => keys, encapsulate: () => encapsulated, decapsulate: () => encapsulated.sharedSecret };
 }
 
 /** With known keys (pattern IK), as ours has. */
@@ -103,7 +93,7 @@ class EndpointPair {
   #now = Date.now();
 
   constructor(crypto) {
-    this.#endpoints = this.#keyPairs.map((keyPair) => new Endpoint({ crypto, random: pooledRandom(), keyPair }));
+    this.#endpoints = this.#keyPairs.map((keyPair) => new Endpoint({ crypto, random, keyPair }));
   }
 
   /** From the introduction until each side has heard the other under the keys of the Noise handshake. */
@@ -137,7 +127,7 @@ class EndpointPair {
   }
 
   #open() {
-    const introduction = { id: randomBytes(16), psk: randomBytes(32) };
+    const introduction = { id: random(16), psk: random(32) };
     this.#links = this.#endpoints.map((endpoint, side) =>
       endpoint.open(this.#now, {
         ...introduction,

@@ -20,33 +20,35 @@ export const handshakeCases = [
       { key: 'shareOfWholeFloor', title: 'x of that', digits: 2 },
     ],
     async measure(peer, { seconds, nodeOptions }) {
-      // The listener has nothing to do here.
-      const pair = new Pair({ nodeOptions });
-      try {
-        await pair.start('handshakes', { peer });
-        await sleep(warmUpMs);
-        return figures(await observe(pair, seconds));
-      } finally {
-        await pair.close();
-      }
+      const run = (kind) => measureLoop(kind, seconds, nodeOptions);
+      if (peer !== 'parley') return { perSecond: perSecond(await run('secret-stream'), 'handshakeMs') };
+      const [classic, whole] = [await run('classic'), await run('whole')];
+      return {
+        ...figures(classic, ['perSecond', 'floorPerSecond', 'shareOfFloor']),
+        ...figures(whole, ['wholePerSecond', 'wholeFloorPerSecond', 'shareOfWholeFloor']),
+      };
     },
   },
 ];
 
-function figures({ before, after }) {
-  const grown = (counter) => after.dialer[counter] - before.dialer[counter];
-  const perSecond = (ms) => (grown('handshakes') / ms) * 1_000;
-  const own = perSecond(grown('handshakeMs'));
-  if (after.dialer.agreementsAndHashesMs === undefined) return { perSecond: own };
-  const floor = perSecond(grown('agreementsAndHashesMs'));
-  const whole = perSecond(grown('wholeMs'));
-  const wholeFloor = perSecond(grown('allCallsMs'));
-  return {
-    perSecond: own,
-    floorPerSecond: floor,
-    shareOfFloor: own / floor,
-    wholePerSecond: whole,
-    wholeFloorPerSecond: wholeFloor,
-    shareOfWholeFloor: whole / wholeFloor,
-  };
+async function measureLoop(kind, seconds, nodeOptions) {
+  // The listener has nothing to do here.
+  const pair = new Pair({ nodeOptions });
+  try {
+    await pair.start('handshakes', { kind });
+    await sleep(warmUpMs);
+    return await observe(pair, seconds);
+  } finally {
+    await pair.close();
+  }
+}
+
+function figures(observed, [ownKey, floorKey, shareKey]) {
+  const [own, floor] = [perSecond(observed, 'handshakeMs'), perSecond(observed, 'callsMs')];
+  return { [ownKey]: own, [floorKey]: floor, [shareKey]: own / floor };
+}
+
+function perSecond({ before, after }, counter) {
+  const grown = (name) => after.dialer[name] - before.dialer[name];
+  return (grown('handshakes') / grown(counter)) * 1_000;
 }

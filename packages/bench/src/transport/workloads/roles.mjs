@@ -105,9 +105,9 @@ export const roles = {
   /** Both sides of every handshake in the dialer's process. */
   handshakes: {
     listener: () => ({ snapshot: () => ({}) }),
-    dialer: async (_, { peer }) => {
+    dialer: async (_, { kind }) => {
       const { handshakeLoop } = await import('./handshake-loop.mjs');
-      const counters = handshakeLoop(peer);
+      const counters = handshakeLoop(kind);
       return { snapshot: () => ({ ...counters }) };
     },
   },
