@@ -45,8 +45,7 @@ export type BirthdayState =
   | { readonly kind: 'met'; readonly endsAt: number };
 
 /** What a tick of it asks of its owner. */
-export type BirthdayStep =
-  { readonly type: 'probe'; readonly to: Address } | { readonly type: 'end' } | undefined;
+export type BirthdayStep = { readonly type: 'probe'; readonly to: Address } | { readonly type: 'end' } | undefined;
 
 export class Birthday {
   readonly #random: (length: number) => Uint8Array;

@@ -3,10 +3,13 @@ export { answerBindingRequest, BindingTransaction, type BindingAnswer, type Bind
 export {
   gatherCandidates,
   reachableCandidates,
+  type Candidate,
+  type CandidateKind,
   type GatherInput,
-  type HostCandidate,
   type InterfaceAddress,
+  type TargetRules,
 } from './candidates.js';
+export { describeNat, describePath, describeVerdict } from './describe-path.js';
 export {
   NatDiscovery,
   type NatDiscoveryOptions,
@@ -14,6 +17,11 @@ export {
   type SeenFiltering,
   type SeenMapping,
 } from './nat-discovery.js';
+export { PathAgent, type PathAction, type PathAgentOptions } from './path-agent.js';
+export type { PathStatus } from './path-health.js';
+export { decodeOffer, encodeOffer, unknownNat, type NatKind, type PathOffer } from './path-offer.js';
+export type { PairKind, PairReport, PairState } from './path-pair.js';
+export type { NotDirect, PathPolicy, PathReport, Verdict, Where } from './path-report.js';
 export {
   Relay,
   type RelayGrant,
@@ -33,3 +41,5 @@ export {
   type RelaySide,
 } from './relay-frames.js';
 export { looksLikeStun, type Address } from './stun-message.js';
+export { policyAccepts } from './remote-addresses.js';
+export { relayAddress, routeOf, spareAddress, type Route } from './virtual-address.js';

@@ -23,8 +23,7 @@ function scopeOfIpv4([a = 0, b = 0]: Uint8Array): IpScope {
   if (a === 0 || a >= 224) return 'none';
   if (a === 127) return 'loopback';
   if (a === 169 && b === 254) return 'link-local';
-  const isPrivate =
-    a === 10 || (a === 172 && b >> 4 === 1) || (a === 192 && b === 168) || (a === 100 && b >> 6 === 1);
+  const isPrivate = a === 10 || (a === 172 && b >> 4 === 1) || (a === 192 && b === 168) || (a === 100 && b >> 6 === 1);
   return isPrivate ? 'private' : 'public';
 }
 

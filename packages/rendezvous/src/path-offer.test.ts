@@ -37,8 +37,16 @@ const example: PathOffer = {
 describe('an offer', () => {
   it('has the bytes that the head of the file says', () => {
     expect(Buffer.from(encodeOffer(example)).toString('hex')).toBe(
-      '01' + '00000007' + '02' + '02' + '00' + '0100' + '02' +
-        '0104c0a801050009' + '030620010db8000000000000000000000001' + '9c40',
+      '01' +
+        '00000007' +
+        '02' +
+        '02' +
+        '00' +
+        '0100' +
+        '02' +
+        '0104c0a801050009' +
+        '030620010db8000000000000000000000001' +
+        '9c40',
     );
   });
 

@@ -1,0 +1,144 @@
+/** Whether the path does its work, by what its data tells: acknowledgements, not probes, which may fare better than data. */
+import type { Address } from './stun-message.js';
+
+/** What the link says of its path; counts since the link began. */
+export interface PathStatus {
+  readonly path: Address | undefined;
+  readonly rttMs: number | undefined;
+  /** For how long something in flight has waited for any acknowledgement; 0 when nothing does. */
+  readonly unansweredMs: number;
+  readonly sentPackets: number;
+  readonly lostPackets: number;
+}
+
+/**
+ * Why the path is in doubt. Data tells `unanswered` and `lossy`; `moved-here` and `withdrawn` (an own address, one of the
+ * peer's has changed) are only suspicions, which one answered probe ends.
+ */
+export type Doubt = {
+  readonly reason: 'unanswered' | 'lossy' | 'moved-here' | 'withdrawn';
+  readonly since: number;
+};
+
+/** A path without acknowledgements is asked, and left, after so many round trips, within these bounds. */
+const doubtRtts = 3;
+const doubtLeastMs = 600;
+const doubtMostMs = 1_200;
+const leaveRtts = 4;
+const leaveLeastMs = 1_200;
+/** Everything is over within 3 s, with the 250 ms between two looks. */
+export const leaveMostMs = 2_500;
+/** A moved host leaves sooner: it knows that something has changed. */
+const suspicionLeastMs = 500;
+const suspicionRtts = 2;
+
+const othersLossMs = 1_000;
+const lossWindowMs = 2_000;
+const lossLeastPackets = 20;
+/** More than congestion causes. */
+const lossyShare = 0.15;
+const measureWindowMs = 10_000;
+const measureLeastPackets = 100;
+
+interface Sample {
+  readonly at: number;
+  readonly sent: number;
+  readonly lost: number;
+}
+
+export class PathHealth {
+  #doubt: Doubt | undefined;
+  #samples: Sample[] = [];
+  #rttMs: number | undefined;
+  #unansweredSince: number | undefined;
+  #countsFrom = -Infinity;
+
+  get doubt(): Doubt | undefined {
+    return this.#doubt;
+  }
+
+  /** As acknowledgements measure it, with queues and delays. */
+  get rttMs(): number | undefined {
+    return this.#rttMs;
+  }
+
+  /** The share of data lost lately; undefined while too little was sent to tell. */
+  get loss(): number | undefined {
+    return this.#lossOf(measureWindowMs, measureLeastPackets);
+  }
+
+  /** Another path: nothing is known of it, and for a while losses are those of the old one. */
+  reset(now: number): void {
+    this.#countsFrom = now + othersLossMs;
+    this.#doubt = undefined;
+    this.#samples = [];
+    this.#rttMs = undefined;
+    this.#unansweredSince = undefined;
+  }
+
+  /** @returns whether the path has come into doubt by it */
+  handleStatus(now: number, { rttMs, unansweredMs, sentPackets, lostPackets }: PathStatus): boolean {
+    this.#rttMs = rttMs;
+    this.#unansweredSince = unansweredMs > 0 ? now - unansweredMs : undefined;
+    this.#samples = this.#samples.filter(({ at }) => at >= now - measureWindowMs);
+    if (now >= this.#countsFrom) this.#samples.push({ at: now, sent: sentPackets, lost: lostPackets });
+    const isUnanswered = unansweredMs >= within(doubtRtts * (rttMs ?? 0), doubtLeastMs, doubtMostMs);
+    const isLossy = (this.#lossOf(lossWindowMs, lossLeastPackets) ?? 0) >= lossyShare;
+    const before = this.#doubt;
+    if (before && before.reason !== 'unanswered' && before.reason !== 'lossy') {
+      if (isUnanswered) this.#doubt = { reason: 'unanswered', since: before.since };
+      return false;
+    }
+    if (!isUnanswered && !isLossy) {
+      this.#doubt = undefined;
+      return false;
+    }
+    this.#doubt = { reason: isUnanswered ? 'unanswered' : 'lossy', since: before?.since ?? now };
+    return !before;
+  }
+
+  /** @returns whether it was not in doubt before */
+  suspect(now: number, reason: 'moved-here' | 'withdrawn'): boolean {
+    if (this.#doubt) return false;
+    this.#doubt = { reason, since: now };
+    return true;
+  }
+
+  /** A probe of the path was answered that was sent after a suspicion: it was wrong. */
+  trust(): void {
+    if (this.#doubt?.reason === 'moved-here' || this.#doubt?.reason === 'withdrawn') this.#doubt = undefined;
+  }
+
+  /**
+   * When the path may be left, if another one is better; undefined when it is not in doubt.
+   * @param isAnswering a probe of it came back since the doubt began: then data gets more time
+   */
+  leaveAt(isAnswering: boolean): number | undefined {
+    if (!this.#doubt) return undefined;
+    const { reason, since } = this.#doubt;
+    switch (reason) {
+      case 'moved-here':
+      case 'withdrawn':
+        return since + within(suspicionRtts * (this.#rttMs ?? 0), suspicionLeastMs, leaveMostMs);
+      case 'lossy':
+        return since;
+      case 'unanswered': {
+        const waitMs = isAnswering ? leaveMostMs : within(leaveRtts * (this.#rttMs ?? 0), leaveLeastMs, leaveMostMs);
+        return (this.#unansweredSince ?? since) + waitMs;
+      }
+    }
+  }
+
+  #lossOf(windowMs: number, leastPackets: number): number | undefined {
+    const last = this.#samples.at(-1);
+    const first = last && this.#samples.find(({ at }) => at >= last.at - windowMs);
+    if (!first) return undefined;
+    const sent = last.sent - first.sent;
+    // What is lost now may have been sent before the window.
+    return sent < leastPackets ? undefined : Math.min(1, (last.lost - first.lost) / sent);
+  }
+}
+
+function within(value: number, least: number, most: number): number {
+  return Math.min(Math.max(value, least), most);
+}
