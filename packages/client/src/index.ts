@@ -18,6 +18,7 @@ export type {
   ConnectedServer,
   ConversationKeys,
   ConversationStatus,
+  FoundServer,
   MessageEvent,
   Notice,
   ParleyClient,

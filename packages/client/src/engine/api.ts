@@ -1,13 +1,17 @@
 /** What a Parley client can do: the surface that the terminal, bots and tests share. */
+import type { PathPolicy, PathReport } from '@parley/rendezvous';
 
 /** Who may start a session with this user: anyone who calls while it is free, after a question, or nobody. */
 export type AcceptPolicy = 'auto' | 'ask' | 'never';
 
 /**
- * How what is said reaches the others: `direct`, encrypted from device to device, or through a `gateway` to a user of an
- * older system: not end-to-end encrypted, the server can read it. In a room one such user is enough.
+ * How what is said reaches the others, in a room the least good of its members' ways: `direct` from device to device;
+ * `relayed` by the server, which sees sealed packets only, until a direct way is found; or through a `gateway` to a user
+ * of an older system, which is not end-to-end encrypted: the server can read it.
  */
-export type Path = 'direct' | 'gateway';
+export type Path = 'direct' | 'relayed' | 'gateway';
+
+export type { PathPolicy, PathReport } from '@parley/rendezvous';
 
 /** Stands for a key in what `trust` gives, when a user is now to be reached through a gateway, where there is none. */
 export const gatewayFingerprint = 'gateway';
@@ -82,6 +86,8 @@ export interface ConversationStatus {
   readonly path: Path;
   /** Smoothed round trip, milliseconds; in a room the largest of its members; null before the first measurement. */
   readonly rttMs: number | null;
+  /** Of the ways to each member, by name: what was tried, and why the path is what it is. */
+  readonly reports: ReadonlyMap<string, PathReport>;
   /** The state of the keys, the least good of its members; null where nothing is encrypted end to end, or nobody is. */
   readonly keys: ConversationKeys | null;
 }
@@ -114,8 +120,42 @@ export interface ConnectedServer {
   readonly firstContact: boolean;
 }
 
+/** A server that says it is on this LAN; nothing proves that it is one. */
+export interface FoundServer {
+  /** What it calls itself. */
+  readonly name: string;
+  /** Its name on the LAN, ending in `.local`; not every system can look that up. */
+  readonly host: string;
+  readonly port: number;
+  /** IPv4 or IPv6, to connect to. */
+  readonly address: string;
+}
+
+export interface PathTo {
+  readonly peer: string;
+  readonly policy: PathPolicy;
+  /** As it is, or was last. */
+  readonly report: PathReport | null;
+}
+
+/** One thing that was looked at. `note`: neither good nor bad, or it could not be told. */
+export interface Finding {
+  readonly check: 'server' | 'clock' | 'stun' | 'nat' | 'udp' | 'relay' | 'port-mapping' | 'ipv6' | 'peer';
+  readonly state: 'ok' | 'note' | 'problem';
+  /** In words, without a full stop. */
+  readonly text: string;
+}
+
+export interface Diagnosis {
+  readonly findings: readonly Finding[];
+  /** Of the way to the user that was asked for. */
+  readonly path: PathTo | null;
+}
+
 /** All failures are ParleyErrors. One conversation at a time: `open` and `enter` first leave the one that is open. */
 export interface ParleyClient {
+  /** Asks the LAN for servers, by DNS-SD; takes 2 s. At most 32, by name. */
+  discover(options?: CallOptions): Promise<FoundServer[]>;
   /** @param server `host`, `host:port` or `[IPv6]:port`; the port is 7420 unless told. */
   connect(server: string, options?: CallOptions): Promise<ConnectedServer>;
   register(name: string, password: string, options?: CallOptions): Promise<{ user: string }>;
@@ -153,6 +193,15 @@ export interface ParleyClient {
   readonly ownKey: string;
   /** A short text that names a user's pinned key, for colours and comparison; null when none is pinned. */
   keyOf(user: string): string | null;
+  /**
+   * What is known of the way to a user, from the conversation that is open, or else from the last attempt; null when
+   * there was none. @throws ParleyError NO_CONVERSATION without a user and without a session
+   */
+  pathTo(user?: string): PathTo;
+  /** Which ways may be taken to a user, from the next conversation on; null: as the client was started. Kept on disk. */
+  setPathPolicy(user: string, policy: PathPolicy | null): void;
+  /** Finds out what works and what does not, in words; with a user also the way there. Takes some seconds. */
+  diagnose(user?: string, options?: CallOptions): Promise<Diagnosis>;
   /** Ends what is open and leaves the server. */
   disconnect(options?: CallOptions): Promise<void>;
   /** Disconnects, closes the UDP socket and gives the profile free. Safe to call twice. */

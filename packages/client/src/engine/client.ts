@@ -5,6 +5,7 @@ import type {
   CallOptions,
   ClientEvent,
   ConnectedServer,
+  FoundServer,
   Notice,
   ParleyClient,
   Path,
@@ -13,6 +14,7 @@ import type {
 } from './api.js';
 import { EventHub } from './event-hub.js';
 import { IncomingCalls } from './incoming-calls.js';
+import { discoverServers } from './lan-discovery.js';
 import type { PeerTransport } from './ports.js';
 import { keyFingerprint, type Profile } from './profile.js';
 import type { Reachability } from './reachability.js';
@@ -73,6 +75,10 @@ export class Client implements ParleyClient {
         this.#engagement = session;
       },
     });
+  }
+
+  discover(options: CallOptions = {}): Promise<FoundServer[]> {
+    return discoverServers(options);
   }
 
   async connect(server: string, { signal }: CallOptions = {}): Promise<ConnectedServer> {

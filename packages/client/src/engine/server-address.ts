@@ -21,5 +21,10 @@ export function parseServerAddress(text: string): ServerAddress {
   if ((!plain && !isIPv6(host)) || host.length > 253 || port < 1 || port > 65_535) {
     throw new ParleyError('USAGE', 'a server is given as host, host:port or [IPv6]:port');
   }
-  return { host, port, text: host.includes(':') ? `[${host}]:${String(port)}` : `${host}:${String(port)}` };
+  return { host, port, text: hostAndPort(host, port) };
+}
+
+/** `host:port`, `[IPv6]:port`. */
+export function hostAndPort(host: string, port: number): string {
+  return host.includes(':') ? `[${host}]:${String(port)}` : `${host}:${String(port)}`;
 }

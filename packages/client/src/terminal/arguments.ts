@@ -23,8 +23,11 @@ export function roomArgument(rest: string): string {
   return checked('the room', words(rest, ['the room'])[0], maxNameCharacters);
 }
 
-export function serverArgument(rest: string): string {
-  return checked('the server', words(rest, ['the server'])[0], maxServerCharacters);
+/** Undefined when none is given. */
+export function serverArgument(rest: string): string | undefined {
+  return tokenize(rest).length === 0
+    ? undefined
+    : checked('the server', words(rest, ['the server'])[0], maxServerCharacters);
 }
 
 export function trustArgument(rest: string): string {

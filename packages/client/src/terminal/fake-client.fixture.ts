@@ -1,7 +1,7 @@
 /** Stand-ins for tests: a client without a network, a clock turned by hand, streams that remember. */
 import { Writable } from 'node:stream';
 import { ParleyError, type ErrorCode } from '@parley/protocol';
-import type { CallOptions, ClientEvent, Notice, ParleyClient, Path, Status } from '../engine/api.js';
+import type { CallOptions, ClientEvent, FoundServer, Notice, ParleyClient, Path, Status } from '../engine/api.js';
 import type { Timer } from './timer.js';
 
 /** Does what it is asked, remembers it, and fails where told. */
@@ -20,6 +20,7 @@ export class FakeClient implements ParleyClient {
   ];
   /** By which way conversations go from now on. */
   path: Path = 'direct';
+  found: FoundServer[] = [];
   roomList = [{ name: 'lobby', owner: 'alice', members: 2 }];
   members = ['alice', 'bob'];
   closed = false;
@@ -33,6 +34,11 @@ export class FakeClient implements ParleyClient {
 
   notify(notice: Notice): void {
     for (const listener of this.#noticeListeners) listener(notice);
+  }
+
+  async discover(options?: CallOptions) {
+    await this.#called('discover', [], options);
+    return this.found;
   }
 
   async connect(server: string, options?: CallOptions) {

@@ -91,6 +91,19 @@ describe('a line without a conversation', () => {
 });
 
 describe('arguments left out', () => {
+  it('a server is chosen among those on the LAN, or typed', async () => {
+    const found = { name: 'attic', host: 'attic.local', port: 7420, address: '192.0.2.5' };
+    const chosen = setUp('attic (192.0.2.5:7420)');
+    chosen.client.found = [found];
+    expect(await chosen.complete('c')).toBe('c  "192.0.2.5:7420"');
+    const typed = setUp('another server ...', 'example.org');
+    typed.client.found = [found];
+    expect(await typed.complete('c')).toBe('c  "example.org"');
+    const deaf = setUp('example.org');
+    deaf.client.failures.set('discover', 'ADDRESS_UNUSABLE');
+    expect(await deaf.complete('c')).toBe('c  "example.org"');
+  });
+
   it.each<[string, unknown[], string, string[]]>([
     ['c', ['example.org'], 'c  "example.org"', ['Server: (localhost:7420)']],
     ['o', ['bob'], 'o  "bob"', ['Talk with:']],

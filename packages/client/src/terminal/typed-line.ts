@@ -1,6 +1,7 @@
 /** What a person means by a line: a command, a text for the open conversation, or a command that lacks an argument. */
 import { ParleyError } from '@parley/protocol';
 import type { ParleyClient } from '../engine/api.js';
+import { hostAndPort } from '../engine/server-address.js';
 import { nameProblem, newAccountName, newPassword, refuseLoginInVain } from './account-questions.js';
 import type { Command, Subject } from './command.js';
 import { commandNamed, shownCommandWord, suggestedCommand, takesPassword } from './commands/index.js';
@@ -91,6 +92,7 @@ function missingSubjects({ subjects = [] }: Command, rest: string): readonly Sub
 }
 
 const anotherRoom = Symbol('another room');
+const anotherServer = Symbol('another server');
 
 async function askFor(
   subject: Subject,
@@ -101,7 +103,7 @@ async function askFor(
   const me = client.status().user;
   switch (subject) {
     case 'server':
-      return questions.text('Server:', defaultServer, signal);
+      return serverToConnectTo(client, questions, signal);
     case 'account':
       return questions.text('Name:', undefined, signal);
     case 'password':
@@ -136,6 +138,23 @@ async function askFor(
 }
 
 export const defaultServer = 'localhost:7420';
+
+/** One of those on the LAN, or one that is typed. */
+async function serverToConnectTo(client: ParleyClient, questions: Questions, signal: AbortSignal): Promise<string> {
+  const found = await client.discover({ signal }).catch((error: unknown) => {
+    // Where the LAN cannot be asked, the person still can.
+    if (error instanceof ParleyError && error.code === 'ADDRESS_UNUSABLE') return [];
+    throw error;
+  });
+  const choices = found.map(({ name, address, port }): Choice<string> => {
+    const server = hostAndPort(address, port);
+    return { value: server, name: `${name} (${server})` };
+  });
+  const another: Choice<string | typeof anotherServer> = { value: anotherServer, name: 'another server ...' };
+  const server =
+    choices.length === 0 ? anotherServer : await questions.choice('Server:', [...choices, another], signal);
+  return server === anotherServer ? questions.text('Server:', defaultServer, signal) : server;
+}
 
 function choiceOfUser({ name, door }: { readonly name: string; readonly door: string }): Choice<string> {
   const words = doorWords(door);

@@ -1,4 +1,5 @@
-import { gatewayFingerprint } from '../../engine/api.js';
+import { gatewayFingerprint, type ConnectedServer, type FoundServer } from '../../engine/api.js';
+import { hostAndPort } from '../../engine/server-address.js';
 import { credentialArguments, noArguments, serverArgument, trustArgument } from '../arguments.js';
 import { declare } from '../command.js';
 import { throughGateway } from '../path-words.js';
@@ -11,22 +12,39 @@ const passwordAdvice = [
 export const connect = declare({
   name: 'c',
   long: 'connect',
-  usage: 'c <host>[:port]',
-  doc: 'connects to a server; the port is 7420 unless told',
+  usage: 'c [host[:port]]',
+  doc: 'connects to a server; the port is 7420 unless told; without a host lists those on this LAN',
   details: [
     'At first contact the fingerprint of its certificate is shown and pinned; with a changed one nothing goes on until',
     'trust <host:port>.',
   ],
   subjects: ['server'],
   parse: serverArgument,
-  run: ({ client, signal }, server) => client.connect(server, { signal }),
-  data: ({ server, fingerprint }) => ({ server, fingerprint }),
-  lines: ({ server, fingerprint, firstContact }) => {
+  run: async ({ client, signal }, server): Promise<ConnectedServer | FoundServer[]> =>
+    server === undefined ? client.discover({ signal }) : client.connect(server, { signal }),
+  data: (result) => {
+    if (Array.isArray(result)) {
+      return { servers: result.map(({ name, host, port, address }) => ({ name, host, port, address })) };
+    }
+    const { server, fingerprint } = result;
+    return { server, fingerprint };
+  },
+  lines: (result) => {
+    if (Array.isArray(result)) return serverLines(result);
+    const { server, fingerprint, firstContact } = result;
     if (fingerprint === null) return [`connected to ${server} without TLS`];
     if (!firstContact) return [`connected to ${server}`];
     return [`connected to ${server} for the first time; its fingerprint, pinned from now on:`, `  ${fingerprint}`];
   },
 });
+
+function serverLines(found: readonly FoundServer[]): string[] {
+  if (found.length === 0) return ['no server on this LAN says that it is there; c <host> connects to one you know'];
+  const width = Math.max(...found.map(({ name }) => name.length));
+  return found.map(
+    (server, i) => `${String(i + 1)}  ${server.name.padEnd(width)}  ${hostAndPort(server.address, server.port)}`,
+  );
+}
 
 export const register = declare({
   name: 'register',

@@ -53,6 +53,7 @@ describe('the table of commands', () => {
 describe('right commands', () => {
   it.each<[string, unknown[]]>([
     ['c localhost:7420', ['connect', 'localhost:7420']],
+    ['c', ['discover']],
     ['register alice "my pass word"', ['register', 'alice', 'my pass word']],
     ['login alice pa"ss', ['login', 'alice', 'pa"ss']],
     ['login alice ""', ['login', 'alice', '']],
@@ -139,6 +140,23 @@ describe('right commands', () => {
     const status = await run('l');
     expect(status.lines(style).at(-1)).toBe(`connected to "zoe", path ${plainly}, round trip not measured yet`);
     expect(status.data).toMatchObject({ conversation: { path: 'gateway' } });
+  });
+
+  it('c without an address lists the servers of the LAN, as text that can be typed', async () => {
+    const { client, run } = setUp();
+    expect((await run('c')).lines(style)).toEqual([
+      'no server on this LAN says that it is there; c <host> connects to one you know',
+    ]);
+    client.found = [
+      { name: 'Parley on attic', host: 'attic.local', port: 7420, address: '192.0.2.5' },
+      { name: 'den', host: 'den.local', port: 7421, address: '2001:db8::5' },
+    ];
+    const listed = await run('c');
+    expect(listed.lines(style)).toEqual([
+      '1  Parley on attic  192.0.2.5:7420',
+      '2  den              [2001:db8::5]:7421',
+    ]);
+    expect(listed.data).toEqual({ servers: client.found });
   });
 
   it('lcu marks who is behind a gateway, and shows nothing raw', async () => {
@@ -290,7 +308,7 @@ describe('right commands', () => {
 describe('wrong commands', () => {
   const long = 'a'.repeat(300);
   it.each([
-    ['c', 'the server is missing'],
+    ['c ""', 'the server is empty'],
     ['c a b', 'too many arguments: 1 wanted, 2 given'],
     [`c ${long}`, 'the server is longer than 260 characters'],
     ['c a\u001bb', 'the server holds control characters'],
