@@ -76,10 +76,10 @@ export class PostQuantumExchange {
    * pieces that do not touch, and for a public key that is none
    */
   onCrypto(offset: number, data: Uint8Array): void {
-    const isCompleted = this.#incoming.receive(offset, data);
-    if (!isCompleted || this.#isErased) return;
-    if (this.#options.role === 'initiator') this.#decapsulate(this.#incoming.bytes);
-    else this.#encapsulate(this.#incoming.bytes);
+    const message = this.#incoming.receive(offset, data);
+    if (!message || this.#isErased) return;
+    if (this.#options.role === 'initiator') this.#decapsulate(message);
+    else this.#encapsulate(message);
   }
 
   /**
