@@ -30,10 +30,10 @@ const probesPerTimeout = 2;
 const finalProbesEvery = 3;
 /** A packet with less room than this is not begun: header, tag, and an ACK or a small frame. */
 const smallestPacketBytes = 64;
-/** A datagram with nothing but a PATH_CHALLENGE. */
+/** A datagram with nothing but a PATH_CHALLENGE or a PATH_RESPONSE. */
 export const pathProbeBytes = dataHeaderBytes + 1 + pathDataBytes + tagBytes;
-/** Left for what a packet is sent for, beside an ACK: a PATH_RESPONSE, or a PING. */
-const smallestContentBytes = 1 + pathDataBytes;
+/** Left for what a packet is sent for, beside an ACK: a PING, or a little of a stream. */
+const smallestContentBytes = 9;
 const noContents: readonly SentContent[] = [];
 
 export interface ConnectionOptions {
@@ -70,6 +70,10 @@ export class Connection {
   #nextNumber = 0;
   #probes = 0;
   #pingWanted = false;
+  /** Since when nothing in flight was acknowledged, if something is. */
+  #unansweredSince = 0;
+  #sentPackets = 0;
+  #lostPackets = 0;
 
   constructor(options: ConnectionOptions) {
     this.#streams = options.streams;
@@ -100,9 +104,14 @@ export class Connection {
     return this.#loss.bytesInFlight;
   }
 
-  /** Probes since the last acknowledgement. */
-  get probeCount(): number {
-    return this.#loss.probeCount;
+  /** Packets that asked for an acknowledgement, and those of them that counted as lost; MTU probes aside. */
+  get packetCounts(): { readonly sent: number; readonly lost: number } {
+    return { sent: this.#sentPackets, lost: this.#lostPackets };
+  }
+
+  /** How long something in flight has waited for any acknowledgement; 0 when nothing does. */
+  unansweredMs(now: number): number {
+    return this.#loss.bytesInFlight > 0 ? now - this.#unansweredSince : 0;
   }
 
   get windowBytes(): number {
@@ -155,7 +164,8 @@ export class Connection {
    * Packets go to another address from now on.
    * @param isRebinding the peer is where it was, behind another port: what was learned about the path still holds
    */
-  onPathChanged(isRebinding: boolean): void {
+  onPathChanged(now: number, isRebinding: boolean): void {
+    this.#unansweredSince = now;
     if (isRebinding) {
       // What waits for a timeout on the old path is tried on the new one.
       this.#loss.forgetBackoff();
@@ -258,10 +268,11 @@ export class Connection {
     return this.#sealPacket(now, packet, limit, session, phase, sendsContent);
   }
 
-  /** A packet that asks another address whether the peer is there, in `packet`. It is not tracked. @returns its length */
-  sealPathProbe(packet: Uint8Array, session: Session, challenge: Uint8Array): number {
+  /** A packet that asks an address whether the peer is there, or answers, in `packet`. It is not tracked. @returns its length */
+  sealPathProbe(packet: Uint8Array, session: Session, type: 'challenge' | 'response', data: Uint8Array): number {
     writer.reset(packet, dataHeaderBytes, pathProbeBytes - tagBytes);
-    writePathChallenge(writer, challenge);
+    if (type === 'challenge') writePathChallenge(writer, data);
+    else writePathResponse(writer, data);
     return this.#seal(packet, session, 1, this.#takeNumber());
   }
 
@@ -288,6 +299,7 @@ export class Connection {
       this.#followDatagramSize();
       return;
     }
+    this.#unansweredSince = now;
     let bytes = 0;
     for (const packet of acknowledged) {
       bytes += packet.bytes;
@@ -315,17 +327,13 @@ export class Connection {
     if (!this.#exchange || session.epoch > 0 || this.#exchange.isSentAndAcknowledged) return 1;
     // A peer that has heard us under final keys has forgotten the others; were we elsewhere by now, it could not tell.
     if (this.#probes > 0 && this.#loss.probeCount % finalProbesEvery === 0) return 1;
-    return this.#exchange.hasContent || !this.#hasFinalContent ? 0 : 1;
-  }
-
-  get #hasFinalContent(): boolean {
-    return this.#streams.hasContent || this.incoming.pathChallenge !== undefined;
+    return this.#exchange.hasContent || !this.#streams.hasContent ? 0 : 1;
   }
 
   #hasContent(phase: Phase): boolean {
     if (this.#probes > 0 || this.#pingWanted) return true;
     if (phase === 0) return this.#exchange?.hasContent === true;
-    return this.#hasFinalContent;
+    return this.#streams.hasContent;
   }
 
   #sealPacket(
@@ -372,7 +380,6 @@ export class Connection {
       this.#exchange?.writeInto(writer, contents);
       return;
     }
-    this.#writePathFrames();
     this.#streams.writeInto(writer, contents);
     if (!this.#streams.hasContent) this.#repair.repeatInto(now, this.#loss, writer, contents);
   }
@@ -397,6 +404,8 @@ export class Connection {
     const number = this.#takeNumber();
     const bytes = this.#seal(packet, session, phase, number);
     if (isMtuProbe) this.#mtu.onProbeSent(number, bytes);
+    else this.#sentPackets += 1;
+    if (this.#loss.bytesInFlight === 0) this.#unansweredSince = now;
     const sent: SentPacket = {
       number,
       sentAt: now,
@@ -412,14 +421,6 @@ export class Connection {
     this.#pacer.onSent(now, bytes);
     this.#armTimers();
     return bytes;
-  }
-
-  #writePathFrames(): void {
-    const { pathChallenge } = this.incoming;
-    if (pathChallenge && writer.room > pathDataBytes) {
-      writePathResponse(writer, pathChallenge);
-      this.incoming.pathChallenge = undefined;
-    }
   }
 
   #seal(packet: Uint8Array, session: Session, phase: Phase, number: number): number {
@@ -459,6 +460,7 @@ export class Connection {
       }
     }
     if (congestive === 0) return 0;
+    this.#lostPackets += congestive;
     this.#rate.onLost(bytes);
     this.#congestion.onLost({
       now,

@@ -13,7 +13,7 @@ import { controllersOf } from './recovery/new-controller.js';
 import { CookieIssuer, cookieReplyReceiver } from './session/cookies.js';
 import { HandshakeLoad } from './session/handshake-load.js';
 import { receiveInitiation } from './session/handshake-responder.js';
-import { checkIntroduction, type Introduction } from './session/introduction.js';
+import { acceptsAny, checkIntroduction, type Introduction } from './session/introduction.js';
 import { WindowPool } from './streams/flow-control.js';
 import { TimerWheel } from './timer-wheel.js';
 import {
@@ -102,6 +102,9 @@ export class Endpoint {
         this.#lastTimestamp = Math.max(Math.floor(now), this.#lastTimestamp + 1);
         return this.#lastTimestamp;
       },
+      onCandidates: (link, candidates) => {
+        this.#awaitPunches(link, candidates);
+      },
       onActivity: (link) => {
         this.#onActivity(link);
       },
@@ -123,7 +126,8 @@ export class Endpoint {
     if (this.#byIntroduction.has(id)) {
       throw new TransportError('INTRODUCTION_OPEN', 'this introduction is open already');
     }
-    const candidates = introduction.candidates.slice(0, transportLimits.candidates);
+    const { accepts = acceptsAny } = introduction;
+    const candidates = introduction.candidates.filter(accepts).slice(0, transportLimits.candidates);
     const link = this.#newLink(now, { ...introduction, candidates });
     this.#byIntroduction.set(id, link);
     if (link.isInitiating) this.#awaitPunches(link, candidates);
@@ -136,14 +140,14 @@ export class Endpoint {
     const type: number = bytes[0] ?? 0;
     switch (type) {
       case packetTypes.data:
-        if (isDataPacket(bytes)) this.#byIndex.get(receiverIndexOf(bytes))?.handleData(now, from, bytes);
+        if (isDataPacket(bytes)) this.#linkAt(receiverIndexOf(bytes), from)?.handleData(now, from, bytes);
         return;
       case packetTypes.initiation:
         this.#onInitiation(now, from, bytes);
         return;
       case packetTypes.response: {
         const response = parseResponse(bytes);
-        const link = response && this.#byIndex.get(response.receiverIndex);
+        const link = response && this.#linkAt(response.receiverIndex, from);
         if (!link || !hasNoMac2(bytes) || !this.#mac1.verify(bytes)) return;
         link.handleResponse(now, from, response);
         if (!link.isInitiating) this.#forgetPunches(link);
@@ -151,11 +155,12 @@ export class Endpoint {
       }
       case packetTypes.cookieReply: {
         const index = cookieReplyReceiver(bytes);
-        if (index !== undefined) this.#byIndex.get(index)?.handleCookieReply(now, bytes);
+        if (index !== undefined) this.#linkAt(index, from)?.handleCookieReply(now, bytes);
         return;
       }
       case packetTypes.punch:
         if (bytes.length !== punchBytes) return;
+        // They are candidates, and so accepted.
         for (const link of this.#initiating.get(textOf(from)) ?? []) link.handlePunch(now, from);
         return;
       default:
@@ -210,6 +215,12 @@ export class Endpoint {
     return undefined;
   }
 
+  /** The link that a packet names, if it takes any from there. */
+  #linkAt(index: number, from: Address): Link | undefined {
+    const link = this.#byIndex.get(index);
+    return link?.accepts(from) === true ? link : undefined;
+  }
+
   #newLink(now: number, introduction: Introduction): Link {
     try {
       return new Link(now, introduction, this.#environment);
@@ -231,7 +242,8 @@ export class Endpoint {
     const ephemeral = keyOf(packet.ephemeral);
     const known = this.#answered.get(ephemeral);
     if (known) {
-      if (this.#crypto.equal(known.packet, bytes.subarray(0, -macBytes))) known.link.answer(now, from);
+      const isSame = this.#crypto.equal(known.packet, bytes.subarray(0, -macBytes));
+      if (isSame && known.link.accepts(from)) known.link.answer(now, from);
       return;
     }
     // Nobody is expected: not worth a Diffie-Hellman.
@@ -250,6 +262,7 @@ export class Endpoint {
     });
     const link = initiation && this.#byIntroduction.get(keyOf(initiation.payload.introductionId));
     if (!link || !this.#crypto.equal(link.introduction.peerKey, initiation.initiatorKey)) return;
+    if (!link.accepts(from)) return;
     if (!link.handleInitiation(now, from, initiation)) return;
     this.#forgetAnswered(link);
     // A true copy: what `slice` gives of a Buffer is a view, and the socket may use its bytes again.
@@ -288,7 +301,7 @@ export class Endpoint {
   }
 
   #awaitPunches(link: Link, candidates: readonly Address[]): void {
-    this.#candidates.set(link, candidates);
+    this.#candidates.set(link, [...(this.#candidates.get(link) ?? []), ...candidates]);
     for (const candidate of candidates) {
       const at = textOf(candidate);
       const links = this.#initiating.get(at);
@@ -330,5 +343,5 @@ function textOf({ address, port }: Address): string {
 
 /** A key for a map, from bytes. */
 function keyOf(bytes: Uint8Array): string {
-  return String.fromCharCode(...bytes);
+  return Reflect.apply(String.fromCharCode, undefined, bytes) as string;
 }

@@ -16,8 +16,6 @@ export interface CloseFrame {
 export class IncomingFrames implements FrameSink {
   /** Until both sides have final keys. */
   exchange: PostQuantumExchange | undefined;
-  /** 8 bytes of the newest PATH_CHALLENGE that is not answered: who sends many gets one answer. */
-  pathChallenge: Uint8Array | undefined;
   readonly #streams: StreamSet;
   readonly #onAck: (now: number, frame: AckFrame) => void;
   #now = 0;
@@ -25,6 +23,7 @@ export class IncomingFrames implements FrameSink {
   #session: Session | undefined;
   #close: CloseFrame | undefined;
   #isFinished = false;
+  #pathChallenge: Uint8Array | undefined;
   #pathResponse: Uint8Array | undefined;
 
   constructor(streams: StreamSet, exchange: PostQuantumExchange, onAck: (now: number, frame: AckFrame) => void) {
@@ -57,6 +56,13 @@ export class IncomingFrames implements FrameSink {
     const isFinished = this.#isFinished;
     this.#isFinished = false;
     return isFinished;
+  }
+
+  /** The 8 bytes of the last PATH_CHALLENGE since the last call: a packet with many gets one answer. */
+  takePathChallenge(): Uint8Array | undefined {
+    const data = this.#pathChallenge;
+    this.#pathChallenge = undefined;
+    return data;
   }
 
   /** The 8 bytes of a PATH_RESPONSE that came since the last call. */
@@ -120,7 +126,7 @@ export class IncomingFrames implements FrameSink {
 
   onPathChallenge(data: Uint8Array): void {
     this.#requireFinal();
-    this.pathChallenge = data.slice();
+    this.#pathChallenge = data.slice();
   }
 
   onPathResponse(data: Uint8Array): void {

@@ -1,3 +1,4 @@
+import type { Address } from './address.js';
 import type { CryptoProvider, KeyAgreement, RandomSource } from './crypto-provider.js';
 import type { TransportConfig } from './limits.js';
 import type { Link } from './link.js';
@@ -16,6 +17,8 @@ export interface LinkEnvironment {
   readonly takeIndex: (link: Link) => number;
   readonly releaseIndex: (index: number) => void;
   readonly nextTimestamp: (now: number) => number;
+  /** The link, which waits for its first response, tries these as well. */
+  readonly onCandidates: (link: Link, candidates: readonly Address[]) => void;
   /** The link has something to transmit, an event, another deadline, or is gone. */
   readonly onActivity: (link: Link) => void;
 }

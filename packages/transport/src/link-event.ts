@@ -14,10 +14,21 @@ export type LinkEnd =
   /** The peer broke a rule; the code is one of `closeCodes`. */
   | { readonly kind: 'violation'; readonly code: number; readonly detail: string };
 
+/** What a link tells of addresses. Those that nobody reads are dropped beyond 64. */
+export type PathEvent =
+  /** Packets go to another address, by our wish or the peer's; it may carry datagrams of another size. */
+  | { readonly type: 'moved' }
+  /** `Link.probe` was answered. */
+  | { readonly type: 'probed'; readonly to: Address; readonly rttMs: number }
+  /**
+   * An authentic packet came from an address that is not the path: once for each new one (the last 32 are remembered),
+   * and at most every 100 ms. Whoever sends copies of packets can bring it about, so ask such an address sparingly.
+   */
+  | { readonly type: 'heard'; readonly from: Address };
+
 export type LinkEvent =
   | { readonly type: 'established' }
-  /** The peer is heard from another IP address; the path may carry datagrams of another size. */
-  | { readonly type: 'moved' }
+  | PathEvent
   | StreamEvent
   /** Nothing follows. */
   | { readonly type: 'ended'; readonly end: LinkEnd };
@@ -44,6 +55,12 @@ export interface LinkStatus {
   readonly isPathProven: boolean;
   readonly rttMs: number | undefined;
   readonly datagramBytes: number;
+  /** Packets that asked for an acknowledgement, on all paths so far. */
+  readonly sentPackets: number;
+  /** Those of them that counted as lost. A move gives up what is in flight, which counts as neither. */
+  readonly lostPackets: number;
+  /** How long something in flight on this path has waited for any acknowledgement; 0 when nothing does. */
+  readonly unansweredMs: number;
   readonly congestion: { readonly name: string; readonly phase: string; readonly windowBytes: number };
   readonly keys: {
     /** How often they were renewed. */

@@ -15,13 +15,16 @@ export interface LinkParts {
 
 export function linkStatus(now: number, parts: LinkParts): LinkStatus {
   const { state, rttMs, keys, connection, path, peerHasFinalKeys } = parts;
-  const { congestion, datagramBytes } = connection;
+  const { congestion, datagramBytes, packetCounts } = connection;
   return {
     state,
     path: path?.address,
     isPathProven: path?.isProven ?? false,
     rttMs,
     datagramBytes,
+    sentPackets: packetCounts.sent,
+    lostPackets: packetCounts.lost,
+    unansweredMs: connection.unansweredMs(now),
     congestion: { name: congestion.name, phase: congestion.phase, windowBytes: congestion.windowBytes },
     keys: {
       epoch: Math.max(0, keys.epoch),

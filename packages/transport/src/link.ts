@@ -5,6 +5,7 @@ import { Farewell, requireApplicationCode, shortened } from './farewell.js';
 import { isCloseIn, type CloseFrame } from './incoming-frames.js';
 import { stateOf, type LinkPhase } from './link-phase.js';
 import { connectionFor, handshakesFor, streamsFor } from './link-parts.js';
+import { LinkEvents } from './link-events.js';
 import { LinkPath } from './link-path.js';
 import { linkStatus } from './link-status.js';
 import { Liveness } from './liveness.js';
@@ -17,19 +18,22 @@ import type { FirstPath } from './paths/path-validator.js';
 import { FirstContact } from './session/first-contact.js';
 import type { ReceivedInitiation } from './session/handshake-responder.js';
 import type { Handshakes } from './session/handshakes.js';
-import type { IntroducedPeer, Introduction } from './session/introduction.js';
+import { acceptsAny, type IntroducedPeer, type Introduction } from './session/introduction.js';
+import { KeyRenewal } from './session/key-renewal.js';
 import { ReplayWindow } from './session/replay-window.js';
 import type { Session } from './session/session.js';
 import type { StreamSet } from './streams/stream-set.js';
 import { WheelEntry } from './timer-wheel.js';
 import { Timers, type Timer } from './timers.js';
-import { counterOf, phaseOf, punchPacket, receiverIndexOf, type ResponsePacket } from './wire/packets.js';
+import { counterOf, phaseOf, receiverIndexOf, type ResponsePacket } from './wire/packets.js';
 
 /** Memory is given back when nothing is on its way so long after something was: seldom, and soon enough. */
 const restMs = 5_000;
 
 export class Link {
   readonly introduction: IntroducedPeer;
+  /** Whether what comes from this address is looked at, for the endpoint. */
+  readonly accepts: (from: Address) => boolean;
   /** In the endpoint's timer wheel. */
   readonly wheelEntry = new WheelEntry<Link>(this);
   /** The endpoint's marks: the link is in its queues. */
@@ -44,25 +48,26 @@ export class Link {
   readonly #connection: Connection;
   #path: LinkPath | undefined;
   readonly #liveness: Liveness;
+  readonly #renewal: KeyRenewal;
   #phase: LinkPhase;
   /** Until the link is established. */
   #contact: FirstContact | undefined;
   #peerHasFinalKeys = false;
-  /** Of the link itself: there are few of them. */
-  #unread: LinkEvent[] | undefined;
-  #endUnread: LinkEnd | undefined;
+  readonly #events = new LinkEvents();
 
   /** Made by `Endpoint.open`. */
   constructor(now: number, introduction: Introduction, environment: LinkEnvironment) {
-    const { id, peerKey, role } = introduction;
+    const { id, peerKey, role, candidates, accepts = acceptsAny } = introduction;
     this.introduction = { id, peerKey, role };
+    this.accepts = accepts;
     this.#environment = environment;
-    this.#contact = new FirstContact(introduction.candidates);
     this.#streams = streamsFor(introduction, environment);
     this.#handshakes = handshakesFor(this, introduction, environment);
+    this.#contact = new FirstContact(candidates, this.#handshakes, this.#outbox, environment.random);
     this.#connection = connectionFor(introduction, environment, this.#streams, this.#timers);
     const isAnswerDue = (): boolean => this.#connection.bytesInFlight > 0 || this.#handshakes.isWaiting;
     this.#liveness = new Liveness(environment.config, this.#timers, isAnswerDue);
+    this.#renewal = new KeyRenewal(this.#handshakes, this.#timers, this.#liveness);
     if (role === 'initiator') {
       this.#phase = { name: 'initiating' };
       this.#handshakes.begin(now);
@@ -148,6 +153,32 @@ export class Link {
     this.#connection.setMaxDatagramBytes(Math.min(bytes, this.#environment.config.maxDatagramBytes));
   }
 
+  /** More addresses, while the peer is sought: they are tried at once, and then with the others; of all, 32 are used. */
+  addCandidates(now: number, addresses: readonly Address[]): void {
+    const added = this.#isSeeking ? this.#contact?.add(now, addresses.filter(this.accepts)) : undefined;
+    if (added && this.isInitiating) this.#environment.onCandidates(this, added);
+    this.#environment.onActivity(this);
+  }
+
+  /**
+   * Asks whether the peer is reached at an address (RFC 9000, section 8.2), once and whatever the window says; `probed`
+   * tells of an answer. Does nothing before there is a path, or for an address that the introduction does not accept.
+   */
+  probe(now: number, to: Address): void {
+    if (this.accepts(to)) this.#path?.probe(now, to);
+    this.#environment.onActivity(this);
+  }
+
+  /**
+   * Packets go to this address from now on, and the peer follows: the conversation moves there in both directions.
+   * @returns whether they do: only if a probe was answered from there within the last 10 s
+   */
+  moveTo(now: number, to: Address): boolean {
+    const hasMoved = this.state !== 'ended' && this.accepts(to) && this.#path?.moveTo(now, to) === true;
+    this.#environment.onActivity(this);
+    return hasMoved;
+  }
+
   /**
    * Ends the link once what was sent is acknowledged, or `lingerMs` have passed; at once when it is not established.
    * Does nothing on one that is closing or has ended.
@@ -184,7 +215,7 @@ export class Link {
       // The initiator repeats what it needs to from here on.
       this.#timers.set('handshake-retry', undefined);
     }
-    this.#armKeyExpiry();
+    this.#renewal.armExpiry();
     this.answer(now, from);
     return this.#handshakes.response;
   }
@@ -193,22 +224,14 @@ export class Link {
   answer(now: number, from: Address): void {
     const { response } = this.#handshakes;
     if (!response) return;
-    this.#contact?.onHandshakeSent(now);
-    this.#contact?.onAnswered(from);
+    this.#contact?.onAnswered(now, from);
     this.#outbox.push(from, response);
     this.#environment.onActivity(this);
   }
 
-  /**
-   * Somebody who may be the peer says that it has its introduction by now: the initiation again, without waiting. What
-   * a punch says is not authenticated, so it only ever brings an initiation to where one has been sent already.
-   */
+  /** Somebody who may be the peer says that it has its introduction by now: the initiation again, without waiting. */
   handlePunch(now: number, from: Address): void {
-    if (this.#phase.name !== 'initiating' || !this.#contact?.answersPunch(now, from)) return;
-    const initiation = this.#handshakes.initiation(now);
-    if (!initiation) return;
-    this.#contact.onHandshakeSent(now);
-    this.#outbox.push(from, initiation);
+    if (this.isInitiating) this.#contact?.answerPunch(now, from);
     this.#environment.onActivity(this);
   }
 
@@ -223,7 +246,7 @@ export class Link {
     // The responder sends nothing under the new keys before it has heard this.
     this.#connection.ping();
     this.#timers.set('handshake-retry', undefined);
-    this.#armKeyExpiry();
+    this.#renewal.armExpiry();
     const allowanceBytes = transportLimits.firstPathBytes;
     if (isFirst) this.#establish(now, { address: from, isProven: false, allowanceBytes });
     else this.#liveness.onHeard(now);
@@ -247,15 +270,15 @@ export class Link {
       const isProven = this.#contact?.hasAnsweredOnly(from) === true;
       this.#establish(now, { address: from, isProven, allowanceBytes: 0 });
     }
-    this.#path?.onPacket(now, from, packet.length, isNewest);
+    this.#path?.onPacket(now, from, packet.length, isNewest, frames);
     if (this.#phase.name === 'closed') {
       this.#answerLatePacket(this.#phase, frames);
     } else if (this.#phase.name === 'open' || this.#phase.name === 'closing') {
-      this.#handleFrames(now, session, packetPhase, number, frames);
+      this.#handleFrames(now, from, session, packetPhase, number, frames);
       this.#liveness.onHeard(now);
       if (!this.#timers.isSet('rest')) this.#timers.set('rest', now + restMs);
       if (session.isFinal) this.#onFinal(session);
-      if (this.#handshakes.isDue(now)) this.#beginHandshake(now);
+      if (this.#handshakes.isDue(now)) this.#renewal.begin(now, this.#path);
     }
     this.#environment.onActivity(this);
   }
@@ -283,8 +306,8 @@ export class Link {
     }
     const path = this.#path;
     if (!path) return undefined;
-    if (this.#handshakes.isDue(now) && (isDone || this.#connection.wantsToSend)) {
-      this.#beginHandshake(now);
+    if (this.#handshakes.isDue(now) && (isDone || this.#connection.wantsToSend || path.wantsToProbe)) {
+      this.#renewal.begin(now, this.#path);
       const initiation = this.#outbox.shift();
       if (initiation) return initiation;
     }
@@ -299,18 +322,18 @@ export class Link {
   }
 
   pollEvent(): LinkEvent | undefined {
-    const event = this.#unread?.shift() ?? this.#streams.pollEvent();
-    if (this.#unread?.length === 0) this.#unread = undefined;
-    if (event || !this.#endUnread) return event;
-    const end = this.#endUnread;
-    this.#endUnread = undefined;
-    return { type: 'ended', end };
+    return this.#events.shift() ?? this.#streams.pollEvent() ?? this.#events.takeEnd();
   }
 
   /** Our keys are final, and the peer's are not for all we know: it could not read a CLOSE. */
   get #isHalfFinal(): boolean {
     const isResponder = this.introduction.role === 'responder';
     return isResponder && !this.#peerHasFinalKeys && this.#handshakes.keys.current?.isFinal === true;
+  }
+
+  /** Its peer has not been heard. */
+  get #isSeeking(): boolean {
+    return this.#phase.name === 'initiating' || this.#phase.name === 'punching';
   }
 
   #requireUsable(): void {
@@ -322,7 +345,7 @@ export class Link {
     const phase = this.#phase;
     switch (timer) {
       case 'handshake-retry':
-        if (phase.name === 'open' || phase.name === 'closing') this.#sendInitiation(now);
+        if (phase.name === 'open' || phase.name === 'closing') this.#renewal.send(now, this.#path);
         else this.#sendAttempt(now);
         return;
       case 'path-timeout':
@@ -342,7 +365,7 @@ export class Link {
       case 'key-expiry':
         this.#handshakes.keys.expire(now);
         if (this.#handshakes.keys.expiresAt === undefined) this.#replay.forget();
-        this.#armKeyExpiry();
+        this.#renewal.armExpiry();
         return;
       case 'keep-alive':
         this.#connection.ping();
@@ -370,36 +393,15 @@ export class Link {
   }
 
   #sendAttempt(now: number): void {
-    const { name } = this.#phase;
-    if (!this.#contact || (name !== 'initiating' && name !== 'punching')) return;
-    const initiation = this.#handshakes.initiation(now);
-    if (initiation) this.#contact.onHandshakeSent(now);
-    const packet = initiation ?? punchPacket(this.#environment.random);
-    for (const candidate of this.#contact.candidates) this.#outbox.push(candidate, packet);
-    this.#timers.set('handshake-retry', this.#contact.onAttempt(now));
-  }
-
-  /** Keys are old, or gone: a handshake on the path in use. */
-  #beginHandshake(now: number): void {
-    this.#handshakes.begin(now);
-    this.#sendInitiation(now);
-  }
-
-  #sendInitiation(now: number): void {
-    const initiation = this.#handshakes.initiation(now);
-    const again = this.#handshakes.onInitiationSent(now);
-    this.#timers.set('handshake-retry', again);
-    if (again === undefined || !initiation || !this.#path) return;
-    this.#path.send(initiation);
-    this.#liveness.onAsked(now);
+    if (this.#isSeeking && this.#contact) this.#timers.set('handshake-retry', this.#contact.attempt(now));
   }
 
   /** Packets flow from now on. */
   #establish(now: number, first: FirstPath): void {
     this.#phase = { name: 'open', isReady: false };
-    const { random } = this.#environment;
-    const [connection, outbox, timers] = [this.#connection, this.#outbox, this.#timers];
-    this.#path = new LinkPath(first, { connection, outbox, timers, random });
+    const [connection, outbox, timers, events] = [this.#connection, this.#outbox, this.#timers, this.#events];
+    const [{ role }, { random }] = [this.introduction, this.#environment];
+    this.#path = new LinkPath(first, { role, connection, outbox, timers, events, random });
     this.#timers.set('handshake-retry', undefined);
     this.#liveness.onHeard(now);
     const rttMs = this.#contact?.rttMs(now);
@@ -416,7 +418,7 @@ export class Link {
     this.#handshakes.keys.onFinal(session);
     // The ciphertext depends on our key, which went to one address only.
     if (this.introduction.role === 'initiator') this.#path?.proveFirst();
-    (this.#unread ??= []).push({ type: 'established' });
+    this.#events.pushEstablished();
   }
 
   #onPeerHasFinalKeys(session: Session): void {
@@ -427,10 +429,6 @@ export class Link {
     session.forgetEarly();
   }
 
-  #armKeyExpiry(): void {
-    this.#timers.set('key-expiry', this.#handshakes.keys.expiresAt);
-  }
-
   /** The peer asks by a fresh initiation for what it should have, and so may be elsewhere: it is asked there. */
   #followInitiation(now: number, from: Address): void {
     this.#path?.onInitiation(now, from, this.#handshakes.initiation(now));
@@ -438,7 +436,7 @@ export class Link {
     this.#environment.onActivity(this);
   }
 
-  #handleFrames(now: number, session: Session, phase: 0 | 1, number: number, frames: Uint8Array): void {
+  #handleFrames(now: number, from: Address, session: Session, phase: 0 | 1, number: number, frames: Uint8Array): void {
     let close: CloseFrame | undefined;
     try {
       close = this.#connection.handlePacket(now, session, phase, number, frames);
@@ -448,9 +446,11 @@ export class Link {
       this.#sayClose(now, code, message, { kind: 'violation', code, detail: message });
       return;
     }
-    const answer = this.#connection.incoming.takePathResponse();
-    const hasMoved = answer !== undefined && this.#path?.onResponse(answer) === 'move';
-    if (hasMoved && this.#unread?.at(-1)?.type !== 'moved') (this.#unread ??= []).push({ type: 'moved' });
+    const { incoming } = this.#connection;
+    const challenge = incoming.takePathChallenge();
+    if (challenge) this.#path?.onChallenge(now, from, challenge);
+    const response = incoming.takePathResponse();
+    if (response) this.#path?.onResponse(now, response);
     if (close) {
       const { code, reason } = close;
       this.#sayClose(now, 0, '', { kind: 'closed', by: 'peer', code, reason });
@@ -470,7 +470,7 @@ export class Link {
     this.#timers.set('drain', now + this.#environment.config.drainMs);
     this.#timers.set('close-retry', farewell.nextRetryAt(now));
     this.#path?.sendClose(this.#handshakes.keys.current, farewell);
-    this.#endUnread = end;
+    this.#events.pushEnd(end);
     this.#environment.onActivity(this);
   }
 
@@ -486,7 +486,7 @@ export class Link {
   /** Ends the link without a word to the peer. */
   #vanish(end: LinkEnd): void {
     this.#outbox.clear();
-    this.#endUnread = end;
+    this.#events.pushEnd(end);
     this.#end();
   }
 

@@ -17,6 +17,12 @@ export interface LinkHandlers {
   readonly streamsAvailable?: (() => void) | undefined;
   /** Perhaps; what was lost on the way does not come. */
   readonly datagram?: ((bytes: Uint8Array) => void) | undefined;
+  /** Packets go to another address: `path` says which. */
+  readonly moved?: (() => void) | undefined;
+  /** A `probe` of this address was answered, after so many milliseconds. */
+  readonly probed?: ((to: Address, rttMs: number) => void) | undefined;
+  /** The peer is heard from an address that is not the path: once for each new one, at most every 100 ms. */
+  readonly heard?: ((from: Address) => void) | undefined;
   /** Called once; nothing follows. */
   readonly ended?: ((end: LinkEnd) => void) | undefined;
 }
@@ -135,7 +141,7 @@ export class LinkHandle {
     return this.#link.rttMs;
   }
 
-  /** Where the peer is; undefined before the link is established. */
+  /** Where packets to the peer go; undefined before the first authentic one from it. */
   get path(): Address | undefined {
     return this.#link.path;
   }
@@ -190,6 +196,31 @@ export class LinkHandle {
     return stream;
   }
 
+  /** More addresses where the peer may be; while it is sought they are tried at once. Later this does nothing. */
+  addCandidates(addresses: readonly Address[]): void {
+    this.#link.addCandidates(this.#now(), addresses);
+    this.#schedule();
+  }
+
+  /**
+   * Asks whether the peer is reached at this address; `probed` tells of an answer. Once, so repeat it where it matters.
+   * Does nothing before the link is established, and for an address that the introduction does not accept.
+   */
+  probe(to: Address): void {
+    this.#link.probe(this.#now(), to);
+    this.#schedule();
+  }
+
+  /**
+   * Packets go to this address from now on, and the peer follows.
+   * @returns whether they do: only if a probe was answered from there within the last 10 s
+   */
+  moveTo(to: Address): boolean {
+    const hasMoved = this.#link.moveTo(this.#now(), to);
+    this.#schedule();
+    return hasMoved;
+  }
+
   /**
    * Ends the link once what was sent is acknowledged, or `lingerMs` have passed.
    * @param code below 0x4000, for the peer
@@ -228,6 +259,13 @@ export class LinkHandle {
         this.#handlers.drain?.();
         return;
       case 'moved':
+        this.#handlers.moved?.();
+        return;
+      case 'probed':
+        this.#handlers.probed?.(event.to, event.rttMs);
+        return;
+      case 'heard':
+        this.#handlers.heard?.(event.from);
         return;
       case 'streams-available':
         this.#handlers.streamsAvailable?.();

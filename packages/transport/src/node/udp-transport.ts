@@ -1,11 +1,12 @@
 /** Drives an Endpoint over one UDP socket and one timer. */
+import { isIP } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import type { Address } from '../address.js';
 import type { CryptoProvider, KeyPair } from '../crypto-provider.js';
 import { Endpoint } from '../endpoint.js';
 import { TransportError } from '../errors.js';
 import type { Introduction } from '../session/introduction.js';
-import type { TransportConfig } from '../limits.js';
+import { transportLimits, type TransportConfig } from '../limits.js';
 import type { Link } from '../link.js';
 import { bestCrypto } from './best-crypto.js';
 import { largestDatagramTo } from './interface-mtu.js';
@@ -22,8 +23,18 @@ export interface UdpTransportOptions {
   readonly config?: Partial<TransportConfig> | undefined;
   /** The fastest that is installed, unless told. */
   readonly crypto?: CryptoProvider | undefined;
-  /** Datagrams of another protocol on this port, as their first byte 0 to 3 tells (STUN, RFC 7983). */
+  /**
+   * Datagrams of other protocols on this port, as their first byte tells (RFC 7983): 0 to 3 is STUN, 0x60 to 0x64 a frame
+   * of the relay. The bytes are good during the call.
+   */
   readonly onForeignDatagram?: ((bytes: Uint8Array, from: Address) => void) | undefined;
+  /**
+   * Carries a datagram to a virtual address: one whose `address` is no IP address, but names a way that only the caller
+   * knows, such as a relay. Like all datagrams it may be lost; without this all are. The bytes are good during the call.
+   */
+  readonly sendVirtual?: ((bytes: Uint8Array, to: Address) => void) | undefined;
+  /** The largest datagram that a virtual address carries, in bytes: 1,200 unless told, 1,100 at least. */
+  readonly virtualDatagramBytes?: number | undefined;
   /**
    * What a handler threw, and TransportError SOCKET_FAILED when the socket did (the reason is in `cause`; what it did not
    * receive is lost like on the way, and links go on); without it they are uncaught exceptions.
@@ -31,7 +42,8 @@ export interface UdpTransportOptions {
   readonly onError?: ((error: unknown) => void) | undefined;
 }
 
-const lastForeignFirstByte = 3;
+const lastStunByte = 3;
+const relayBytes = { first: 0x60, last: 0x64 } as const;
 
 /** Datagrams that the system has waiting are handed over a few microseconds apart. */
 const burstGapMs = 0.01;
@@ -58,6 +70,10 @@ export class UdpTransport {
   #closing: Promise<void> | undefined;
   /** Since when the socket is full. */
   #fullSince: number | undefined;
+  /** Most datagrams go to where the one before went. */
+  #lastTarget: Address | undefined;
+  #isLastVirtual = false;
+  #isSendingVirtual = false;
 
   private constructor(options: UdpTransportOptions) {
     this.#options = options;
@@ -108,9 +124,17 @@ export class UdpTransport {
     return handle;
   }
 
-  /** Sends a datagram of another protocol; like all datagrams it may be lost. */
+  /** Sends a datagram of another protocol, whose bytes stay as they are; like all datagrams it may be lost. */
   sendForeign(bytes: Uint8Array, to: Address): void {
     this.#socket?.send(bytes, to);
+  }
+
+  /**
+   * Takes a datagram that came from a virtual address, as if by the socket; ignored once closed.
+   * @param bytes kept by nobody after the call
+   */
+  receiveVirtual(bytes: Uint8Array, from: Address): void {
+    if (this.#socket) this.#receive(bytes, from);
   }
 
   /** Closes all links, waits until they are gone (at most `lingerMs` + `drainMs`), and closes the socket. */
@@ -132,7 +156,7 @@ export class UdpTransport {
   #onDatagram(bytes: Uint8Array, from: Address): void {
     const first = bytes[0];
     if (first === undefined) return;
-    if (first <= lastForeignFirstByte) {
+    if (isForeign(first)) {
       try {
         this.#options.onForeignDatagram?.(bytes, from);
       } catch (error) {
@@ -140,12 +164,16 @@ export class UdpTransport {
       }
       return;
     }
+    this.#receive(bytes, from);
+  }
+
+  #receive(bytes: Uint8Array, from: Address): void {
     const time = now();
     this.#endpoint.handleDatagram(time, from, bytes);
     // Read at once, so that a burst does not fill the link.
     this.#deliverEvents();
     // Of a burst all is answered together; a datagram that comes alone is answered without another turn of the loop.
-    if (time - this.#lastDatagramAt < burstGapMs) this.#schedulePump();
+    if (time - this.#lastDatagramAt < burstGapMs || this.#isSendingVirtual) this.#schedulePump();
     else this.#pump(time);
     this.#lastDatagramAt = now();
   }
@@ -167,8 +195,14 @@ export class UdpTransport {
   }
 
   async #learnMtu(link: Link): Promise<void> {
-    if (!link.path) return;
-    link.setMaxDatagramBytes(await largestDatagramTo(link.path));
+    const { path } = link;
+    if (!path) return;
+    const bytes = isVirtual(path)
+      ? (this.#options.virtualDatagramBytes ?? transportLimits.baseDatagramBytes)
+      : await largestDatagramTo(path);
+    // It may have moved on meanwhile.
+    if (link.path !== path) return;
+    link.setMaxDatagramBytes(bytes);
     this.#schedulePump();
   }
 
@@ -201,9 +235,25 @@ export class UdpTransport {
       }
       const next = this.#endpoint.pollTransmit(time);
       if (!next) return;
+      if (next.to !== this.#lastTarget) {
+        this.#lastTarget = next.to;
+        this.#isLastVirtual = isVirtual(next.to);
+      }
+      if (this.#isLastVirtual) this.#sendVirtual(next.bytes, next.to);
       // What the system has not taken yet must not be overwritten.
-      if (!socket.send(next.bytes, next.to)) this.#endpoint.replaceBuffer();
+      else if (!socket.send(next.bytes, next.to)) this.#endpoint.replaceBuffer();
     }
+  }
+
+  #sendVirtual(bytes: Uint8Array, to: Address): void {
+    // The answer may come before the call returns, where the way is a short one.
+    this.#isSendingVirtual = true;
+    try {
+      this.#options.sendVirtual?.(bytes, to);
+    } catch (error) {
+      this.#report(error);
+    }
+    this.#isSendingVirtual = false;
   }
 
   #isHeldUp(time: number, socket: UdpSocket): boolean {
@@ -252,6 +302,15 @@ export class UdpTransport {
       throw error;
     });
   }
+}
+
+function isForeign(firstByte: number): boolean {
+  return firstByte <= lastStunByte || (firstByte >= relayBytes.first && firstByte <= relayBytes.last);
+}
+
+/** Whether it names a way that only the caller knows. */
+function isVirtual({ address }: Address): boolean {
+  return isIP(address) === 0;
 }
 
 /** What to give to setTimeout: never early, but for waits that it does not take. */

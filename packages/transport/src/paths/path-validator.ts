@@ -2,6 +2,9 @@
  * Where the peer is, and whether that is proven (RFC 9000, sections 8.2 and 9). A new source of authentic packets is
  * asked first: only when an answer from there has come do packets go there. So whoever forwards, copies or holds back
  * packets cannot lead a conversation anywhere, and a peer that moved is followed after one round trip.
+ *
+ * Either side may move the conversation, by `moveTo`. Whoever has done so follows nobody for a while: what comes from
+ * the old address was sent before the peer has followed, and two who follow each other would change places for ever.
  */
 import { sameAddress, type Address } from '../address.js';
 import type { RandomSource } from '../crypto-provider.js';
@@ -59,6 +62,8 @@ export class PathValidator {
   #candidate: Candidate | undefined;
   #isChallengeDue = false;
   #deadline: number | undefined;
+  /** After a move of our own. */
+  #staysUntil = -Infinity;
 
   constructor(first: FirstPath, random: RandomSource) {
     this.#current = copyOf(first.address);
@@ -90,13 +95,13 @@ export class PathValidator {
   /**
    * An authentic packet came. Call this before anything in it is answered.
    * @param bytes of the whole datagram
-   * @param isNewest no packet with a higher number came before it
+   * @param leads no packet with a higher number came before it, and it is no probing packet
    * @param ptoMs the probe timeout, for how long to wait for the answer to a challenge
    */
-  onDatagram(now: number, from: Address, bytes: number, isNewest: boolean, ptoMs: number): void {
+  onDatagram(now: number, from: Address, bytes: number, leads: boolean, ptoMs: number): void {
     if (sameAddress(from, this.#current)) {
       if (!this.#isProven) this.#budgetBytes += amplificationFactor * bytes;
-      if (isNewest) this.#forgetCandidate();
+      if (leads) this.#forgetCandidate();
       return;
     }
     const candidate = this.#candidate;
@@ -104,7 +109,7 @@ export class PathValidator {
       candidate.receivedBytes += bytes;
       return;
     }
-    if (!isNewest) return;
+    if (!leads || now < this.#staysUntil) return;
     this.#candidate = {
       address: copyOf(from),
       receivedBytes: bytes,
@@ -132,14 +137,20 @@ export class PathValidator {
   maySend(to: Address, bytes: number): boolean {
     if (sameAddress(to, this.#current)) return bytes <= this.budgetBytes;
     const candidate = this.#candidate;
-    if (!candidate || !sameAddress(to, candidate.address)) return false;
+    if (!candidate || !this.#isAsked(to)) return false;
     return candidate.sentBytes + bytes <= amplificationFactor * candidate.receivedBytes;
+  }
+
+  /** The same for the answer to a datagram that came from there, and was not smaller: that may go anywhere else, too. */
+  mayAnswer(to: Address, bytes: number): boolean {
+    const isBounded = sameAddress(to, this.#current) || this.#isAsked(to);
+    return !isBounded || this.maySend(to, bytes);
   }
 
   /** Counts a datagram that is no probe for the address that is asked. */
   onSentTo(to: Address, bytes: number): void {
     if (sameAddress(to, this.#current)) this.onSent(bytes);
-    else if (this.#candidate) this.#candidate.sentBytes += bytes;
+    else if (this.#candidate && this.#isAsked(to)) this.#candidate.sentBytes += bytes;
   }
 
   /**
@@ -160,12 +171,17 @@ export class PathValidator {
   onResponse(data: Uint8Array): PathChange {
     const candidate = this.#candidate;
     if (!candidate?.challenges.some((challenge) => equal(challenge, data))) return 'none';
-    const change = candidate.address.address === this.#current.address ? 'rebinding' : 'move';
-    this.#current = candidate.address;
-    this.#isProven = true;
-    this.#isFirst = false;
-    this.#forgetCandidate();
-    return change;
+    return this.#change(candidate.address);
+  }
+
+  /**
+   * Packets go there from now on: the peer has answered from there. It is followed nowhere for `stayMs`.
+   * @returns `none` when that is where they go already
+   */
+  moveTo(now: number, to: Address, stayMs: number): PathChange {
+    if (sameAddress(to, this.#current)) return 'none';
+    this.#staysUntil = now + stayMs;
+    return this.#change(copyOf(to));
   }
 
   /** Another challenge; after the last one the address is asked no more, until it is heard anew. */
@@ -173,6 +189,19 @@ export class PathValidator {
     if (this.#deadline === undefined || now < this.#deadline) return;
     if ((this.#candidate?.challengesMade ?? 0) > challengeRepetitions) this.#forgetCandidate();
     else this.#makeChallenge(now, ptoMs);
+  }
+
+  #change(to: Address): PathChange {
+    const change = to.address === this.#current.address ? 'rebinding' : 'move';
+    this.#current = to;
+    this.#isProven = true;
+    this.#isFirst = false;
+    this.#forgetCandidate();
+    return change;
+  }
+
+  #isAsked(address: Address): boolean {
+    return this.#candidate !== undefined && sameAddress(address, this.#candidate.address);
   }
 
   #makeChallenge(now: number, ptoMs: number): void {

@@ -15,10 +15,19 @@ export interface Introduction {
   readonly role: Role;
   /** Where the peer may be reached; those after the 32nd are ignored. */
   readonly candidates: readonly Address[];
+  /**
+   * Whether the link deals with this address at all; with any, unless told. What comes from others, authentic or not, is
+   * ignored, and nothing is sent there. Called with every datagram: it has to be quick.
+   */
+  readonly accepts?: ((address: Address) => boolean) | undefined;
 }
 
 /** What a link keeps of it: the rest is for finding each other only. */
 export type IntroducedPeer = Pick<Introduction, 'id' | 'peerKey' | 'role'>;
+
+export function acceptsAny(): boolean {
+  return true;
+}
 
 /** @throws TransportError INTRODUCTION_INVALID */
 export function checkIntroduction(introduction: Introduction): void {

@@ -224,6 +224,9 @@ export class Simulation {
         case 'moved':
           this.log(`${name} hears of a move`);
           break;
+        case 'probed':
+        case 'heard':
+          break;
         case 'drain':
           half.waitsForDrain = false;
           break;
