@@ -11,10 +11,16 @@ import type { Address } from './stun-message.js';
 
 export interface NatDiscoveryOptions {
   readonly server: Address;
-  readonly otherPort: number;
+  /** Undefined: there is none, and only the reflexive address can be found. */
+  readonly otherPort: number | undefined;
   /** The client's own, without ports: with one of them as the reflexive address there is no NAT. */
   readonly ownAddresses: readonly string[];
   readonly random: (length: number) => Uint8Array;
+  /**
+   * What was found before from the same socket. While the reflexive address is the same its filtering is not asked again:
+   * the third step has opened the way for the second.
+   */
+  readonly before?: NatFindings | undefined;
 }
 
 export type SeenMapping = 'none' | 'endpoint-independent' | 'endpoint-dependent';
@@ -110,7 +116,12 @@ export class NatDiscovery {
         return;
     }
     this.#answeredBy = 0;
-    const next = mapped || this.#step !== 'reflexive' ? steps[steps.indexOf(this.#step) + 1] : undefined;
+    let next = mapped || this.#step !== 'reflexive' ? steps[steps.indexOf(this.#step) + 1] : undefined;
+    const { before } = this.#options;
+    if (next === 'filtering' && before?.filtering && mapped && isSame(mapped, before.reflexive)) {
+      this.#findings = { ...this.#findings, filtering: before.filtering };
+      next = 'mapping';
+    }
     this.#step = next;
     this.#unsent = undefined;
     if (next) this.#transaction = this.#begin(now, next);
@@ -129,8 +140,11 @@ export class NatDiscovery {
   }
 
   #compare(second: Address): SeenMapping {
-    const first = this.#findings.reflexive;
-    if (first?.address !== second.address || first.port !== second.port) return 'endpoint-dependent';
-    return this.#options.ownAddresses.includes(first.address) ? 'none' : 'endpoint-independent';
+    if (!isSame(second, this.#findings.reflexive)) return 'endpoint-dependent';
+    return this.#options.ownAddresses.includes(second.address) ? 'none' : 'endpoint-independent';
   }
+}
+
+function isSame(a: Address, b: Address | undefined): boolean {
+  return a.address === b?.address && a.port === b.port;
 }

@@ -78,6 +78,8 @@ export class PathAgent {
   /** Bounded by what each kind is paced by; the driver takes them all after each call. */
   readonly #actions: PathAction[] = [];
   #current: PathPair | undefined;
+  #currentSince = -Infinity;
+  #mayReturnAt = -Infinity;
   #peerNat: NatKind | undefined;
   #peerSpareSockets = 0;
   #moving: { readonly to: PathPair; readonly at: number } | undefined;
@@ -325,7 +327,7 @@ export class PathAgent {
       return;
     }
     // The peer knows better than we do what does not reach it.
-    if (old && this.#moving?.to !== pair && this.#options.role === 'controlling') old.leave(now);
+    if (old && this.#moving?.to !== pair && this.#options.role === 'controlling') this.#leave(now, old);
     this.#moving = undefined;
     this.#current = pair;
     this.#health.reset(now);
@@ -334,8 +336,9 @@ export class PathAgent {
     if (pair.isRelay && !old?.isRelay) this.#triedSince = now;
     if (!pair.isRelay) this.#endBirthday(now);
     if (!old) this.#startRound(now, { tells: false });
-    // On the relay again: the next round is not a minute away.
-    else if (pair.isRelay) this.#nextRoundAt = Math.min(this.#nextRoundAt, now + roundMs);
+    // On the relay again: what was left is asked when it may return, not a minute from now.
+    else if (pair.isRelay) this.#nextRoundAt = Math.min(this.#nextRoundAt, Math.max(now + roundMs, this.#mayReturnAt));
+    this.#currentSince = now;
   }
 
   #choose(now: number): void {
@@ -375,9 +378,13 @@ export class PathAgent {
     const unspoilt = answering.filter((pair) => !pair.isLeft(now));
     const best = bestOf(unspoilt.length > 0 ? unspoilt : doubt.reason === 'lossy' ? [] : answering);
     if (!best) return false;
-    current.leave(now);
+    this.#leave(now, current);
     this.#move(now, best);
     return true;
+  }
+
+  #leave(now: number, current: PathPair): void {
+    this.#mayReturnAt = current.leave(now, now - this.#currentSince);
   }
 
   #move(now: number, to: PathPair): void {

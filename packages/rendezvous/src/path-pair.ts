@@ -28,12 +28,12 @@ export interface PairReport {
 /** Why a pair is what it is. */
 export type PairState = 'path' | 'not-tried' | 'trying' | 'works' | 'unanswered' | 'no-longer-answered' | 'left';
 
-/** How a pair came to be left: it may return when it has shown for a while that it works. */
+/** A pair that was left may return when it has shown for a while that it works. */
 interface Leave {
   readonly at: number;
   readonly until: number;
+  /** In succession, with little time between. */
   readonly times: number;
-  answers: number;
 }
 
 interface Probe {
@@ -49,7 +49,9 @@ const rttsKept = 4;
 const firstLeaveMs = 3_000;
 const leaveGrowth = 4;
 const leaveMostMs = 600_000;
-/** What is left so often that it should stay away must answer so often before it returns. */
+/** A path that lasted so long was a good one: leaving it now is not going to and fro. */
+const lastedMs = 30_000;
+/** What was left answers so many probes in a row before it returns. */
 const answersToReturn = 4;
 
 /**
@@ -113,7 +115,6 @@ export class PathPair {
     else this.#keep({ sentAt: now - rttMs, rttMs });
     this.answered += 1;
     this.lastAnsweredAt = now;
-    if (this.#leave) this.#leave.answers += 1;
   }
 
   /** How many probes were answered that were sent since then, of the last few. */
@@ -123,8 +124,7 @@ export class PathPair {
 
   /** Whether one that was sent since then should have been answered by now. */
   hasMissedSince(at: number, now: number): boolean {
-    const lateMs = 2 * (this.rttMs ?? probeLostAfterMs) + 100;
-    return this.#probes.some(({ sentAt, rttMs }) => rttMs === undefined && sentAt >= at && now - sentAt > lateMs);
+    return this.#probes.some((probe) => probe.sentAt >= at && this.#isMissed(probe, now));
   }
 
   /** What is known was found from another address of ours, or of the peer's. */
@@ -135,16 +135,21 @@ export class PathPair {
     this.#leave = undefined;
   }
 
-  /** It was the path and lost what it was given. Each time it has to show for longer that it works again. */
-  leave(now: number): void {
-    const before = this.#leave && now - this.#leave.at < leaveMostMs ? this.#leave.times : 0;
-    const holdMs = Math.min(firstLeaveMs * leaveGrowth ** before, leaveMostMs);
-    this.#leave = { at: now, until: now + holdMs, times: before + 1, answers: 0 };
+  /**
+   * It was the path for a while and lost what it was given. Each time it has to stay away for longer.
+   * @returns when it may return, if it works again
+   */
+  leave(now: number, lastedForMs: number): number {
+    const times = lastedForMs >= lastedMs ? 0 : (this.#leave?.times ?? 0);
+    const until = now + Math.min(firstLeaveMs * leaveGrowth ** times, leaveMostMs);
+    this.#leave = { at: now, until, times: times + 1 };
+    return until;
   }
 
   /** Whether it was left and has not shown since that it works again. */
   isLeft(now: number): boolean {
-    return this.#leave !== undefined && (now < this.#leave.until || this.#leave.answers < answersToReturn);
+    if (!this.#leave) return false;
+    return now < this.#leave.until || this.#answersInRow(this.#leave.at, now) < answersToReturn;
   }
 
   /** From 0 to 1: of data where data went, else of probes. */
@@ -171,6 +176,17 @@ export class PathPair {
     if (isPlanned || now - this.lastSentAt < probeLostAfterMs) return 'trying';
     if (this.sent === 0) return 'not-tried';
     return this.answered > 0 ? 'no-longer-answered' : 'unanswered';
+  }
+
+  /** The last ones, of those sent since then. */
+  #answersInRow(at: number, now: number): number {
+    const since = this.#probes.filter(({ sentAt }) => sentAt >= at);
+    const lastMissed = since.findLastIndex((probe) => this.#isMissed(probe, now));
+    return since.slice(lastMissed + 1).filter(({ rttMs }) => rttMs !== undefined).length;
+  }
+
+  #isMissed({ sentAt, rttMs }: Probe, now: number): boolean {
+    return rttMs === undefined && now - sentAt > 2 * (this.rttMs ?? probeLostAfterMs) + 100;
   }
 
   #rtts(): number[] {

@@ -16,6 +16,7 @@ const dataEveryMs = 100;
 const lostAfterMs = 500;
 const movesWithinMs = 10_000;
 const heardEveryMs = 100;
+const followsMs = 1_000;
 
 export interface FakeLinkOptions {
   readonly agent: PathAgent;
@@ -51,6 +52,7 @@ export class FakeLink implements Protocol {
   #newest = -1;
   #heardAt = -Infinity;
   #waitingSince: number | undefined;
+  #leftBehind: { readonly path: Address; readonly until: number } | undefined;
   #nextDataAt = -Infinity;
   #nextStatusAt = Infinity;
 
@@ -143,8 +145,9 @@ export class FakeLink implements Protocol {
         this.received.push(packet.number);
         if (packet.number > this.#newest) {
           this.#newest = packet.number;
-          if (!isPath) this.#follow(now, from);
+          if (!isPath && !this.#isLeftBehind(now, from)) this.#follow(now, from);
         }
+        if (isPath) this.#leftBehind = undefined;
         this.#send({ type: 'ack', number: packet.number }, this.path);
         break;
       case 'ack':
@@ -210,9 +213,17 @@ export class FakeLink implements Protocol {
   #move(now: number, to: Address): void {
     if (now - (this.#answeredAt.get(keyOf(to)) ?? -Infinity) > movesWithinMs) return;
     this.moves.push(to);
+    if (this.path && keyOf(to) !== keyOf(this.path)) this.#leftBehind = { path: this.path, until: now + followsMs };
     this.path = to;
     this.#say(now);
     this.#tellPath(now);
+  }
+
+  /** What was on its way by the old path when we moved does not call us back; if the new one is dead, the peer does. */
+  #isLeftBehind(now: number, from: Address): boolean {
+    return (
+      this.#leftBehind !== undefined && now < this.#leftBehind.until && keyOf(from) === keyOf(this.#leftBehind.path)
+    );
   }
 
   #follow(now: number, from: Address): void {

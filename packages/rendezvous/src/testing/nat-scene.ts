@@ -11,7 +11,7 @@ import {
 import { SeededRandom } from '@parley/simulator';
 import { answerBindingRequest } from '../binding.js';
 import { gatherCandidates, type Candidate } from '../candidates.js';
-import { NatDiscovery } from '../nat-discovery.js';
+import { NatDiscovery, type NatFindings } from '../nat-discovery.js';
 import { PathAgent, type PathAction } from '../path-agent.js';
 import { decodeOffer, encodeOffer } from '../path-offer.js';
 import type { PathPolicy } from '../path-report.js';
@@ -55,6 +55,8 @@ export interface SceneOptions {
   readonly isSameLan?: boolean;
   readonly hairpins?: boolean;
   readonly hasRelay?: boolean;
+  /** Told of each datagram, by IP addresses, as it is on the internet. */
+  readonly onDatagram?: (from: string, to: string) => void;
 }
 
 /** One device: its link, its agent, and what its engine does for them. */
@@ -66,6 +68,7 @@ export class Side {
   own: Candidate[] = [];
   birthdays = 0;
   #discovery: NatDiscovery | undefined;
+  #findings: NatFindings | undefined;
   readonly #scene: NatScene;
   readonly #random: SeededRandom;
 
@@ -106,6 +109,7 @@ export class Side {
       otherPort,
       ownAddresses: [this.link.host.address.address],
       random: (length) => this.#random.bytes(length),
+      before: this.#findings,
     });
     this.#drive();
   }
@@ -127,6 +131,7 @@ export class Side {
     }
     if (!discovery.isDone) return;
     this.#discovery = undefined;
+    this.#findings = discovery.findings;
     const { address } = this.link.host;
     this.own = gatherCandidates({
       interfaces: [{ address: address.address, internal: false }],
@@ -174,12 +179,26 @@ export class NatScene {
   /** The server can be gone: no offers, no relay, no STUN. */
   isServerUp = true;
 
-  constructor({ seed, a, b, conditions, isSameLan = false, hairpins = false, hasRelay = true }: SceneOptions) {
+  constructor({
+    seed,
+    a,
+    b,
+    conditions,
+    isSameLan = false,
+    hairpins = false,
+    hasRelay = true,
+    onDatagram,
+  }: SceneOptions) {
     this.seed = seed;
     this.hasRelay = hasRelay;
-    const network = new Network({ seed, conditions: { latencyMs: 15, jitterMs: 10, ...conditions } });
+    const network = new Network({
+      seed,
+      conditions: { latencyMs: 15, jitterMs: 10, ...conditions },
+      onTrace: ({ from, to }) => onDatagram?.(from.address, to.address),
+    });
     this.network = network;
     for (const port of [server.port, otherPort]) network.attach(this.#stun(port), { address: serverIp, port });
+    if (isSameLan) this.#quicken('192.168.1.2', '192.168.1.3');
     const addNat = (options: SideOptions, address: string): Nat | undefined => {
       if (options.nat === 'none') return undefined;
       const { lifetimeMs = Infinity } = options;
@@ -203,6 +222,11 @@ export class NatScene {
     this.b.peer = this.a;
     this.a.nat = natA;
     this.b.nat = natB;
+  }
+
+  /** Another router, as of a mobile network. */
+  addMobile(): Nat {
+    return this.network.addNat({ ...usualNat, address: '203.0.113.9', preservesPorts: false });
   }
 
   /** Both know their NATs, as after login; then a conversation begins by the relay. */
@@ -234,6 +258,15 @@ export class NatScene {
     this.network.schedule(40, () => {
       if (this.isServerUp) call();
     });
+  }
+
+  #quicken(one: string, other: string): void {
+    for (const direction of [
+      { from: one, to: other },
+      { from: other, to: one },
+    ]) {
+      this.network.change({ latencyMs: 0.5, jitterMs: 0.2 }, direction);
+    }
   }
 
   #stun(port: number): Protocol {
