@@ -36,11 +36,17 @@ export interface Scene {
   readonly server: Server;
   readonly alice: Person;
   readonly bob: Person;
-  /** A new one, with the files of the one before, which must have ended. */
-  startServer(): Promise<Server>;
 }
 
 export type Sides = Readonly<Record<'alice' | 'bob', NetworkNamespace>>;
+
+/** What the programs of all cells keep. */
+let runFolder: string | undefined;
+
+/** For the end of this process. */
+export function removeRunFolder(): void {
+  if (runFolder !== undefined) rmSync(runFolder, { recursive: true, force: true });
+}
 
 /** Builds the networks, starts a server and two people who are online, and clears all away afterwards. */
 export async function withScene<S extends Sides, T>(
@@ -48,7 +54,8 @@ export async function withScene<S extends Sides, T>(
   build: (topology: Topology) => Promise<S>,
   act: (scene: Scene, sides: S) => Promise<T>,
 ): Promise<T> {
-  const folder = mkdtempSync(join(tmpdir(), 'parley-nat-'));
+  runFolder ??= mkdtempSync(join(tmpdir(), 'parley-nat-'));
+  const folder = mkdtempSync(join(runFolder, 'cell-'));
   const topology = await Topology.create(family);
   const programs: JsonProgram[] = [];
   const keep = <P extends JsonProgram>(program: P): P => {
@@ -58,16 +65,12 @@ export async function withScene<S extends Sides, T>(
   try {
     const sides = await build(topology);
     const { serverAddress, internet } = topology;
-    const startServer = async (): Promise<Server> => {
-      const server = keep(new Server(internet.namespace, serverAddress, join(folder, 'server')));
-      await server.ready();
-      return server;
-    };
-    const server = await startServer();
+    const server = keep(new Server(internet.namespace, serverAddress, join(folder, 'server')));
+    await server.ready();
     const alice = keep(new Person(sides.alice, 'alice', join(folder, 'alice')));
     const bob = keep(new Person(sides.bob, 'bob', join(folder, 'bob')));
     await Promise.all([alice.register(serverAddress), bob.register(serverAddress)]);
-    return await act({ topology, server, alice, bob, startServer }, sides);
+    return await act({ topology, server, alice, bob }, sides);
   } finally {
     await Promise.all(programs.map((program) => program.kill('SIGKILL')));
     await topology.remove();

@@ -1,4 +1,5 @@
 /** Cells in which alice opens a session with bob, and says something. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { withScene, type Cell, type CellFindings, type Scene, type Sides } from './cell.js';
 import type { NatKind } from './nat-rules.js';
 import { controlPort, type Person, type ShownPath } from './person.js';
@@ -61,7 +62,11 @@ async function converse(scene: Scene, promised: Promised, endTurn: () => void): 
   }
   const arrived = await bob.event({ event: 'message', text: 'hello' });
   const problems: string[] = [];
-  const becameDirectMs = await untilDirect(scene, startedMs, promised, endTurn);
+  let becameDirectMs = await untilDirect(scene, startedMs + usualMs);
+  if (becameDirectMs === undefined && promised.withinMs > usualMs) {
+    endTurn();
+    becameDirectMs = await untilDirect(scene, startedMs + promised.withinMs, lookRarelyEveryMs);
+  }
   const directMs = becameDirectMs === undefined ? {} : { directMs: becameDirectMs - startedMs };
   const shown = await Promise.all([alice.conversation(), bob.conversation()]);
   const path = shown.every((conversation) => conversation?.path === 'direct') ? 'direct' : 'relayed';
@@ -76,23 +81,18 @@ async function converse(scene: Scene, promised: Promised, endTurn: () => void): 
   return { problems, path, firstMessageMs: firstMs, ...directMs, rttMs };
 }
 
-/** When both sides said that the path is direct, or undefined. */
-async function untilDirect(
-  { alice, bob }: Scene,
-  startedMs: number,
-  { path, withinMs }: Promised,
-  endTurn: () => void,
+/** When both sides said that the path is direct, or undefined; after the deadline they are not asked again. */
+export async function untilDirect(
+  { alice, bob }: Pick<Scene, 'alice' | 'bob'>,
+  deadlineMs: number,
+  everyMs = lookEveryMs,
 ): Promise<number | undefined> {
-  // Where there is no direct path, only for as long as one would be expected.
-  const deadlineMs = startedMs + (path === 'relayed' ? usualMs : withinMs);
   for (;;) {
     const shown = await Promise.all([alice.conversation(), bob.conversation()]);
     const nowMs = performance.now();
     if (shown.every((conversation) => conversation?.path === 'direct')) return nowMs;
     if (nowMs > deadlineMs) return undefined;
-    const isUsual = nowMs < startedMs + usualMs;
-    if (!isUsual) endTurn();
-    await sleep(isUsual ? lookEveryMs : lookRarelyEveryMs);
+    await sleep(everyMs);
   }
 }
 
@@ -141,8 +141,4 @@ table inet watch {
 async function whyNot(person: Person): Promise<string> {
   const { fields } = await person.ask('path');
   return JSON.stringify(fields['ok'] === true ? fields['data'] : 'no reason given');
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

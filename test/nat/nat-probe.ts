@@ -3,10 +3,12 @@
  *
  *     node nat-probe.js server ADDRESS OTHER-ADDRESS    three sockets; prints "ready"
  *     node nat-probe.js client ADDRESS OTHER-ADDRESS    prints what it found as JSON
+ *     node nat-probe.js watch ADDRESS OTHER-ADDRESS     prints, for each line it is given, how one socket is seen
  */
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { networkInterfaces } from 'node:os';
+import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
 export type Mapping = 'none' | 'endpoint-independent' | 'address-dependent' | 'address-and-port-dependent';
@@ -146,6 +148,15 @@ async function hearsItself(x: Socket, y: Socket, places: Record<Door, Endpoint>)
   return heard.size === 2;
 }
 
+async function watch(places: Record<Door, Endpoint>): Promise<void> {
+  const socket = await open();
+  for await (const _line of createInterface({ input: process.stdin })) {
+    const seen = (await ask(socket, places, [{ to: 'first', answerFrom: 'first' }])).get('first first');
+    process.stdout.write(`${seen ? `${seen.address}:${String(seen.port)}` : 'not at all'}\n`);
+  }
+  socket.close();
+}
+
 async function open(): Promise<Socket> {
   const socket = createSocket('udp4');
   socket.bind(0);
@@ -161,5 +172,6 @@ if (process.argv[1] === probeProgram) {
   const [role, address = '', otherAddress = ''] = process.argv.slice(2);
   const places = endpoints(address, otherAddress);
   if (role === 'server') await serve(places);
+  else if (role === 'watch') await watch(places);
   else process.stdout.write(`${JSON.stringify(await probe(places))}\n`);
 }

@@ -62,10 +62,12 @@ export type ShownPath = 'direct' | 'relayed' | 'gateway';
 
 export class Person extends JsonProgram {
   readonly name: string;
+  readonly namespace: NetworkNamespace;
 
   constructor(namespace: NetworkNamespace, name: string, home: string) {
     super(namespace, mains.mca, ['--json', '--home', home]);
     this.name = name;
+    this.namespace = namespace;
   }
 
   async register(serverAddress: string): Promise<void> {

@@ -1,7 +1,14 @@
 /** The laboratory's test of itself: a cell tells nothing if its NAT is not what it claims. */
 import { Program } from '../programs.js';
-import type { Cell } from './cell.js';
+import type { Cell, CellFindings } from './cell.js';
 import { behind } from './grid.js';
+import {
+  getsAnotherAddress,
+  goesFromWifiToMobile,
+  routerForgets,
+  routerGetsAnotherAddress,
+  type Traveller,
+} from './journeys.js';
 import { probeProgram, type ProbeFindings } from './nat-probe.js';
 import type { NetworkNamespace } from './namespaces.js';
 import { carrierPrefix, Topology } from './topology.js';
@@ -65,38 +72,84 @@ const claims: readonly Claim[] = [
   },
 ];
 
-export const selfTests: readonly Cell[] = claims.map(({ name, expected, build }) => ({
-  name: `laboratory: ${name}`,
-  run: (alone) =>
-    alone.take(async (endTurn) => {
-      endTurn();
-      const seen = await examine(build);
-      const keys = ['mapping', 'filtering', 'hairpin'] as const;
-      const problems = keys
-        .filter((key) => seen[key] !== expected[key])
-        .map((key) => `${key} is ${String(seen[key])}, not ${String(expected[key])}`);
-      return { problems, note: `mapping ${seen.mapping ?? '-'}, filtering ${seen.filtering ?? '-'}` };
-    }),
-}));
+const journeys: Readonly<Record<string, (topology: Topology) => Promise<Traveller>>> = {
+  'another address': getsAnotherAddress,
+  'Wi-Fi to mobile': goesFromWifiToMobile,
+  'router with another address': routerGetsAnotherAddress,
+  'router forgets': routerForgets,
+};
 
-async function examine(build: Claim['build']): Promise<ProbeFindings> {
+export const selfTests: readonly Cell[] = [
+  ...claims.map((claim) => selfTest(claim.name, (bench) => examine(bench, claim))),
+  ...Object.entries(journeys).map(([name, prepare]) => selfTest(name, (bench) => watchJourney(bench, prepare))),
+];
+
+/** Networks with the probe's server in them. */
+interface Bench {
+  readonly topology: Topology;
+  /** Starts the probe in a namespace. */
+  readonly start: (namespace: NetworkNamespace, role: 'client' | 'watch') => Program;
+}
+
+function selfTest(name: string, act: (bench: Bench) => Promise<CellFindings>): Cell {
+  return {
+    name: `laboratory: ${name}`,
+    run: (alone) =>
+      alone.take(async (endTurn) => {
+        endTurn();
+        return withBench(act);
+      }),
+  };
+}
+
+async function withBench<T>(act: (bench: Bench) => Promise<T>): Promise<T> {
   const topology = await Topology.create();
   const programs: Program[] = [];
+  const start = (namespace: NetworkNamespace, role: string): Program => {
+    const places = [topology.serverAddress, topology.secondAddress];
+    const program = new Program('ip', namespace.within(process.execPath, [probeProgram, role, ...places]));
+    programs.push(program);
+    return program;
+  };
   try {
-    const host = await build(topology);
-    const start = (namespace: NetworkNamespace, role: string): Program => {
-      const places = [topology.serverAddress, topology.secondAddress];
-      const program = new Program('ip', namespace.within(process.execPath, [probeProgram, role, ...places]));
-      programs.push(program);
-      return program;
-    };
-    const server = start(topology.internet.namespace, 'server');
-    await server.until(() => server.lines.length > 0, 'the server of the probe');
-    const client = start(host, 'client');
-    await client.until(() => client.lines.length > 0, 'the findings of the probe');
-    return JSON.parse(client.lines[0]!) as ProbeFindings;
+    await line(start(topology.internet.namespace, 'server'), 0);
+    return await act({ topology, start });
   } finally {
     await Promise.all(programs.map((program) => program.kill('SIGKILL')));
     await topology.remove();
   }
+}
+
+async function examine({ topology, start }: Bench, { expected, build }: Claim): Promise<CellFindings> {
+  const seen = JSON.parse(await line(start(await build(topology), 'client'), 0)) as ProbeFindings;
+  const keys = ['mapping', 'filtering', 'hairpin'] as const;
+  const problems = keys
+    .filter((key) => seen[key] !== expected[key])
+    .map((key) => `${key} is ${String(seen[key])}, not ${String(expected[key])}`);
+  return { problems, note: `mapping ${seen.mapping ?? '-'}, filtering ${seen.filtering ?? '-'}` };
+}
+
+/** One socket, seen from outside, is another after the journey. */
+async function watchJourney(
+  { topology, start }: Bench,
+  prepare: (topology: Topology) => Promise<Traveller>,
+): Promise<CellFindings> {
+  const { host, leave, arrive } = await prepare(topology);
+  const probe = start(host, 'watch');
+  const asked: string[] = [];
+  for (const step of [undefined, leave, arrive]) {
+    await step?.();
+    probe.say('');
+    asked.push(await line(probe, asked.length));
+  }
+  const [before = '', gone, after = ''] = asked;
+  const problems: string[] = [];
+  if (gone !== 'not at all') problems.push('the old network still works');
+  if (before === after || !before.includes(':') || !after.includes(':')) problems.push('is seen as before');
+  return { problems, note: `seen as ${before}, then as ${after}` };
+}
+
+async function line(program: Program, index: number): Promise<string> {
+  await program.until(() => program.lines.length > index, 'a line of the probe');
+  return program.lines[index]!;
 }
