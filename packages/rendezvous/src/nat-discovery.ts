@@ -94,7 +94,8 @@ export class NatDiscovery {
     if (!bytes) return undefined;
     this.#unsent = undefined;
     const { server, otherPort } = this.#options;
-    return { to: this.#step === 'mapping' ? { address: server.address, port: otherPort } : server, bytes };
+    const isOther = this.#step === 'mapping' && otherPort !== undefined;
+    return { to: isOther ? { address: server.address, port: otherPort } : server, bytes };
   }
 
   #conclude(now: number): void {
@@ -116,8 +117,9 @@ export class NatDiscovery {
         return;
     }
     this.#answeredBy = 0;
-    let next = mapped || this.#step !== 'reflexive' ? steps[steps.indexOf(this.#step) + 1] : undefined;
-    const { before } = this.#options;
+    const { before, otherPort } = this.#options;
+    const goesOn = otherPort !== undefined && (mapped !== undefined || this.#step !== 'reflexive');
+    let next = goesOn ? steps[steps.indexOf(this.#step) + 1] : undefined;
     if (next === 'filtering' && before?.filtering && mapped && isSame(mapped, before.reflexive)) {
       this.#findings = { ...this.#findings, filtering: before.filtering };
       next = 'mapping';
@@ -146,5 +148,5 @@ export class NatDiscovery {
 }
 
 function isSame(a: Address, b: Address | undefined): boolean {
-  return a.address === b?.address && a.port === b.port;
+  return b !== undefined && a.address === b.address && a.port === b.port;
 }

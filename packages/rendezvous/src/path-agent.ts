@@ -250,7 +250,7 @@ export class PathAgent {
     const mayRepeat = doubt !== undefined || this.#nextRoundAt < this.#inUseUntil;
     return [
       mayRepeat && this.#current ? this.#nextRoundAt : undefined,
-      doubt && this.#leaveAt(),
+      doubt && doubt.reason !== 'unanswered' ? this.#leaveAt() : undefined,
       this.#firstDirectAt === undefined ? undefined : this.#firstDirectAt + settleMs,
       this.#mayAskBirthday ? this.#triedSince + birthdayAfterMs : undefined,
     ];
@@ -370,6 +370,7 @@ export class PathAgent {
     const { doubt } = this.#health;
     const at = this.#leaveAt();
     if (!doubt || at === undefined || now < at) return false;
+    if (doubt.reason === 'unanswered' && this.#health.statusAt !== now) return false;
     const answering = this.#remote.pairs.filter((pair) => {
       if (pair === current) return false;
       if (doubt.reason !== 'lossy') return pair.answersSince(doubt.since) > 0;

@@ -51,7 +51,8 @@ export class PathHealth {
   #samples: Sample[] = [];
   #rttMs: number | undefined;
   #unansweredSince: number | undefined;
-  #countsFrom = -Infinity;
+  #pathSince = -Infinity;
+  #statusAt = -Infinity;
 
   get doubt(): Doubt | undefined {
     return this.#doubt;
@@ -67,9 +68,14 @@ export class PathHealth {
     return this.#lossOf(measureWindowMs, measureLeastPackets);
   }
 
+  /** When the link last said how it is. */
+  get statusAt(): number {
+    return this.#statusAt;
+  }
+
   /** Another path: nothing is known of it, and for a while losses are those of the old one. */
   reset(now: number): void {
-    this.#countsFrom = now + othersLossMs;
+    this.#pathSince = now;
     this.#doubt = undefined;
     this.#samples = [];
     this.#rttMs = undefined;
@@ -77,11 +83,15 @@ export class PathHealth {
   }
 
   /** @returns whether the path has come into doubt by it */
-  handleStatus(now: number, { rttMs, unansweredMs, sentPackets, lostPackets }: PathStatus): boolean {
+  handleStatus(now: number, status: PathStatus): boolean {
+    const { rttMs, sentPackets, lostPackets } = status;
+    this.#statusAt = now;
+    // What waited before the move is no fault of this path.
+    const unansweredMs = Math.min(status.unansweredMs, now - this.#pathSince);
     this.#rttMs = rttMs;
     this.#unansweredSince = unansweredMs > 0 ? now - unansweredMs : undefined;
     this.#samples = this.#samples.filter(({ at }) => at >= now - measureWindowMs);
-    if (now >= this.#countsFrom) this.#samples.push({ at: now, sent: sentPackets, lost: lostPackets });
+    if (now >= this.#pathSince + othersLossMs) this.#samples.push({ at: now, sent: sentPackets, lost: lostPackets });
     const isUnanswered = unansweredMs >= within(doubtRtts * (rttMs ?? 0), doubtLeastMs, doubtMostMs);
     const isLossy = (this.#lossOf(lossWindowMs, lossLeastPackets) ?? 0) >= lossyShare;
     const before = this.#doubt;
@@ -110,7 +120,8 @@ export class PathHealth {
   }
 
   /**
-   * When the path may be left, if another one is better; undefined when it is not in doubt.
+   * When the path may be left, if another one is better; undefined when it is not in doubt. For `unanswered` it counts only
+   * at the moment of a status: an acknowledgement may have come since.
    * @param isAnswering a probe of it came back since the doubt began: then data gets more time
    */
   leaveAt(isAnswering: boolean): number | undefined {
