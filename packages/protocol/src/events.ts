@@ -1,5 +1,14 @@
 import { z } from 'zod';
-import { closeReasonSchema, doorSchema, frameBatchShape, idSchema, introductionSchema, nameSchema } from './values.js';
+import {
+  closeReasonSchema,
+  doorSchema,
+  frameBatchShape,
+  idSchema,
+  introductionSchema,
+  nameSchema,
+  relayFramesSchema,
+  sealedOfferSchema,
+} from './values.js';
 
 interface Event<P extends z.ZodType = z.ZodType> {
   readonly params: P;
@@ -37,6 +46,14 @@ export const events = {
   'gateway.frames': event(
     z.object({ peer: nameSchema, conversation: idSchema, ...frameBatchShape }),
     'What a user behind a gateway says in a session or room: numbered frames, each taken once.',
+  ),
+  'path.offered': event(
+    z.object({ peer: nameSchema, introduction: idSchema, sealed: sealedOfferSchema }),
+    'Where the other device of an introduction may be reached, sealed for this one.',
+  ),
+  'relay.frames': event(
+    z.object({ frames: relayFramesSchema }),
+    'Relay frames for this device, while the relay last heard it on this connection. What it reads too slowly is lost.',
   ),
   'room.closed': event(z.object({ room: nameSchema }), 'The owner closed a room you are in; you are out of it.'),
 } as const;

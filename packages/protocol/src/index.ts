@@ -65,6 +65,7 @@ export {
   type DeviceIntroduction,
   type GatewayIntroduction,
   type Introduction,
+  type RelayGrant,
 } from './values.js';
 /** Zod's own: turns the schemas above into JSON Schema, for the docs. */
 export { toJSONSchema } from 'zod';

@@ -22,6 +22,12 @@ export const limits = {
   passwordMaxCharacters: 1024,
   /** Candidates in one introduction: ten interfaces with three addresses each, and what STUN saw. */
   candidates: 32,
+  /** What one device tells the other of its addresses, sealed, in base64: `candidates` of them, and what NAT there is. */
+  offerCharacters: 4 * 1024,
+  /** A relay frame in base64: the largest datagram that is relayed, 1,500 bytes, and its header. */
+  relayFrameCharacters: 2_048,
+  /** Relay frames in one line: they fit a control line. */
+  relayFrames: 24,
   /** Names in one page of a list. */
   pageNames: 500,
   /** Members of one room: each talks to each other, so traffic grows with the square. */
@@ -55,6 +61,8 @@ export const rates = {
   introduce: { burst: 100, perSecond: 10 },
   /** What is said to users behind gateways: counted in KiB of the request's line, not in requests. */
   gateway: { burst: 1_000, perSecond: 500 },
+  /** What is relayed over control connections: counted in KiB of the request's line, not in requests. */
+  relay: { burst: 2_000, perSecond: 1_000 },
   /** Costs a bcrypt run; the hashing queue bounds all of them together. */
   password: { burst: 50, perSecond: 5 },
 } as const;

@@ -39,6 +39,22 @@ export const candidatesSchema = z.array(candidateSchema).max(limits.candidates);
  */
 export const doorSchema = z.string().regex(/^[a-z][a-z-]{0,15}$/);
 
+/** One side of a channel of the server's blind relay, for the two devices of one introduction. */
+export const relayGrantSchema = z.object({
+  channel: z.int().min(1).max(0xff_ff_ff_ff),
+  /** 0 for the initiator, 1 for the responder; what was restored says it anew. */
+  side: z.union([z.literal(0), z.literal(1)]),
+  /** Known to this side and the relay: proves that an address is of this side. */
+  token: base64Of32Bytes,
+});
+export type RelayGrant = z.infer<typeof relayGrantSchema>;
+
+/** Where a device may be reached, readable by the other device of the introduction alone. */
+export const sealedOfferSchema = z.base64().max(limits.offerCharacters);
+
+/** Relay frames (docs/protocol/relay.md), each base64, on the control connection where UDP is blocked. */
+export const relayFramesSchema = z.array(z.base64().max(limits.relayFrameCharacters)).min(1).max(limits.relayFrames);
+
 /** What the server tells a device about a user, so that the two can talk: directly where that user has a device. */
 export const introductionSchema = z.discriminatedUnion('via', [
   z.object({
@@ -50,7 +66,10 @@ export const introductionSchema = z.discriminatedUnion('via', [
     psk: base64Of32Bytes,
     /** Who sends the first handshake message. */
     role: z.enum(['initiator', 'responder']),
+    /** What the peer has told in the clear; most devices tell it by `path.offer`, sealed. */
     candidates: candidatesSchema,
+    /** Null where the server relays nothing, or no more for one of the two. */
+    relay: relayGrantSchema.nullable().default(null),
   }),
   /** A user of an older system, reached with gateway.send: the server can read what is said. */
   z.object({ via: z.literal('gateway'), id: idSchema, peer: nameSchema, door: doorSchema }),

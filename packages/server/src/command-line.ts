@@ -1,8 +1,9 @@
 import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { jsonVersion, limits, parseDuration, ParleyError, protocolVersion } from '@parley/protocol';
+import type { RelayLimits } from '@parley/rendezvous';
 import { logLevels, type LogLevel } from './log.js';
-import { defaultOptions, type StartOptions } from './options.js';
+import { defaultOptions, defaultRelayLimits, type StartOptions } from './options.js';
 import { version } from './version.js';
 
 export interface CommandLine {
@@ -18,6 +19,11 @@ interface Flags {
   readonly data: string;
   readonly tls: boolean;
   readonly announce: boolean;
+  readonly relay: boolean;
+  readonly relayUserRate: number;
+  readonly relayRate: number;
+  readonly relayUserQuota: number;
+  readonly relayChannels: number;
   readonly maxClients: number;
   readonly roomSize: number;
   readonly bcryptCost: number;
@@ -77,6 +83,7 @@ function startOptions(flags: Omit<Flags, 'json' | 'logLevel'>): StartOptions {
   const basePort = flags.peerBasePort ?? (peerPort === undefined || peerPort === 0 ? publishedPeerPort : peerPort) + 1;
   return {
     ...{ host, port, dataDirectory: data, tls, announce, maxClients, roomMembers: roomSize, bcryptCost, gatewayHost },
+    relay: flags.relay ? relayLimits(flags) : null,
     line:
       linePort === undefined
         ? null
@@ -95,8 +102,19 @@ function startOptions(flags: Omit<Flags, 'json' | 'logLevel'>): StartOptions {
   };
 }
 
+function relayLimits(flags: Omit<Flags, 'json' | 'logLevel'>): RelayLimits {
+  return {
+    ...defaultRelayLimits,
+    userBytesPerSecond: flags.relayUserRate,
+    bytesPerSecond: flags.relayRate,
+    userQuotaBytes: flags.relayUserQuota,
+    channels: flags.relayChannels,
+  };
+}
+
 function parseFlags(argv: readonly string[]): Flags {
   const port = integer(0, 65_535);
+  const bytes = integer(1, Number.MAX_SAFE_INTEGER);
   return new Command('msa')
     .description(
       'The Messenger Server App of Parley: knows who is who and online, and introduces people to each other.',
@@ -124,6 +142,21 @@ function parseFlags(argv: readonly string[]): Flags {
       'work of password hashing; one more doubles it',
       integer(4, 20),
       defaultOptions.bcryptCost,
+    )
+    .option('--no-relay', 'relay nothing between devices that have no direct path')
+    .option(
+      '--relay-user-rate <bytes>',
+      'what one user may send through the relay in a second',
+      bytes,
+      defaultRelayLimits.userBytesPerSecond,
+    )
+    .option('--relay-rate <bytes>', 'what all may, together', bytes, defaultRelayLimits.bytesPerSecond)
+    .option('--relay-user-quota <bytes>', 'what one user may in a day', bytes, defaultRelayLimits.userQuotaBytes)
+    .option(
+      '--relay-channels <n>',
+      'pairs of devices that may use the relay at once',
+      integer(1, 10_000_000),
+      defaultRelayLimits.channels,
     )
     .option('--line-port <number>', 'line service for telnet clients (off unless given)', port)
     .option('--line-max-users <n>', 'registered there at once', integer(1, 100_000), 10)

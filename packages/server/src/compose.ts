@@ -1,5 +1,6 @@
 /** The one place that builds real parts and joins them. */
 import { hostname } from 'node:os';
+import { limits } from '@parley/protocol';
 import { openStore, StoreError } from '@parley/store';
 import { AdminConsole, type AdminResult } from './admin/admin-console.js';
 import { BackgroundWork } from './background-work.js';
@@ -17,8 +18,9 @@ import { LanAnnouncement } from './lan-announcement.js';
 import { bindPair } from './listeners/bind.js';
 import { ControlListener } from './listeners/control-listener.js';
 import type { HostAndPort } from './listeners/host-and-port.js';
+import { RelayDriver } from './listeners/relay-driver.js';
 import { SendQueues } from './listeners/send-queues.js';
-import { StunListener } from './listeners/stun-listener.js';
+import { UdpListener } from './listeners/udp-listener.js';
 import { defaultOptions, type ServerOptions, type StartOptions } from './options.js';
 import { BcryptHasher } from './passwords/bcrypt-hasher.js';
 import { loadPepper } from './passwords/pepper.js';
@@ -35,8 +37,12 @@ const drainMs = 5_000;
 export interface RunningServer {
   /** Where clients connect. */
   readonly control: HostAndPort;
-  /** Where STUN Binding is answered; the same port. */
+  /** Where STUN Binding is answered and relay frames are taken; the same port. */
   readonly udp: HostAndPort;
+  /** The second port that answers STUN Binding. */
+  readonly otherUdp: HostAndPort;
+  /** Whether it relays. */
+  readonly relays: boolean;
   /** SHA-256 of the certificate as clients show it, or null without TLS. */
   readonly fingerprint: string | null;
   /** The gateways for older systems; null: off. */
@@ -87,7 +93,14 @@ async function build(options: ServerOptions, closers: Closer[]): Promise<Running
   const certificate = options.tls ? await loadCertificate(dataDirectory) : null;
 
   const { accounts, rooms, resumeTokens } = store;
-  const ports = { clock: systemClock, random: systemRandom, background, passwords, accounts, rooms, resumeTokens };
+  const relay = options.relay
+    ? new RelayDriver({ limits: options.relay, lineFrames: limits.relayFrames, clock: systemClock, monotonicMs })
+    : null;
+  closers.push(() => relay?.stop());
+  const ports = {
+    ...{ clock: systemClock, random: systemRandom, background, passwords, relay },
+    ...{ accounts, rooms, resumeTokens },
+  };
   const messenger = new Messenger(ports, options);
   await messenger.accounts.dropOldTokens();
   const sweep = setInterval(() => {
@@ -98,7 +111,7 @@ async function build(options: ServerOptions, closers: Closer[]): Promise<Running
   });
 
   const sendQueues = new SendQueues(options.sendQueuesBytes);
-  let stunPort = 0;
+  let [stunPort, otherStunPort] = [0, 0];
   const makeListener = (): ControlListener =>
     new ControlListener(certificate, {
       clock: systemClock,
@@ -107,8 +120,10 @@ async function build(options: ServerOptions, closers: Closer[]): Promise<Running
       settings: options,
       sendQueues,
       dispatcherFor: (connection) => {
-        const server = { agent: `parley-msa/${version}`, stunPort, pingIntervalMs };
-        return new RequestDispatcher({ handlers, messenger, server, monotonicMs, log, settings: options }, connection);
+        const agent = `parley-msa/${version}`;
+        const server = { agent, stunPort, otherStunPort, relays: relay !== null, pingIntervalMs };
+        const parts = { handlers, messenger, server, relay, monotonicMs, log, settings: options };
+        return new RequestDispatcher(parts, connection);
       },
       opened: (connection) => {
         messenger.connected(connection);
@@ -117,13 +132,30 @@ async function build(options: ServerOptions, closers: Closer[]): Promise<Running
         messenger.disconnected(connection);
       },
     });
-  const { listener, udp, address } = await bindPair(makeListener, options.host, options.port);
-  stunPort = address.port;
+  const { listener, udp, otherUdp, address } = await bindPair(makeListener, options.host, options.port);
   listener.started();
-  const stun = new StunListener(udp, log);
+  [stunPort, otherStunPort] = [address.port, otherUdp.address().port];
+  const udpListener = new UdpListener(udp, otherUdp, {
+    stunRates: new NetworkRates(options.stunRate, monotonicMs),
+    relay: relay
+      ? (from, bytes) => {
+          relay.receiveByUdp(from, bytes);
+        }
+      : undefined,
+    log,
+  });
+  relay?.start({
+    send: (bytes, to) => {
+      udpListener.send(bytes, to);
+    },
+    isFull: () => udpListener.isFull,
+    deliver: (user, frames) => {
+      messenger.deliverRelayed(user, frames);
+    },
+  });
   const gateways: Gateway[] = [];
   closers.push(
-    () => stun.close(),
+    () => udpListener.close(),
     async () => {
       listener.stopAccepting();
       messenger.stop();
@@ -173,10 +205,15 @@ async function build(options: ServerOptions, closers: Closer[]): Promise<Running
 
   const at = { host: address.address, port: address.port };
   const adminConsole = new AdminConsole({ messenger, stop, log, pairs: () => pairGateway?.clients() ?? null });
-  log.info({ ...at, line: line?.port, peer: peer?.port, pair: pair?.port }, 'started');
+  log.info(
+    { ...at, otherUdp: otherStunPort, relays: relay !== null, line: line?.port, peer: peer?.port, pair: pair?.port },
+    'started',
+  );
   return {
     control: at,
     udp: at,
+    otherUdp: { ...at, port: otherStunPort },
+    relays: relay !== null,
     fingerprint: certificate?.fingerprint ?? null,
     ...{ line, peer, pair },
     closePairs: () => {

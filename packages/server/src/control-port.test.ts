@@ -55,6 +55,9 @@ describe('the control port', () => {
       protocol: 1,
       agent: expect.stringMatching(/^parley-msa\/\d/),
       stunPort: server.udp.port,
+      otherStunPort: server.otherUdp.port,
+      relays: true,
+      time: expect.any(Number),
       pingIntervalMs: 20_000,
     });
     await expect(client.call('server.hello', { protocol: 0, agent: 'test' })).rejects.toEqual(

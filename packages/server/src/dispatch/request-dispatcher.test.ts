@@ -30,7 +30,8 @@ function dispatcherOn(connection: Connection, changed: Partial<HandlerTable> = {
     {
       handlers: { ...handlers, ...changed },
       messenger: world.messenger,
-      server: { agent: 'test', stunPort: 1, pingIntervalMs: 1 },
+      server: { agent: 'test', stunPort: 1, otherStunPort: 2, relays: false, pingIntervalMs: 1 },
+      relay: null,
       monotonicMs: () => now,
       log: silentLog,
       settings: defaultOptions,

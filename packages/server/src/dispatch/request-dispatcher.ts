@@ -14,7 +14,7 @@ import {
   type RpcRequest,
 } from '@parley/protocol';
 import type { Connection, Messenger } from '../domain/index.js';
-import type { HandlerContext, HandlerTable, ServerFacts } from '../handlers/handler.js';
+import type { HandlerContext, HandlerTable, RelayOnControl, ServerFacts } from '../handlers/handler.js';
 import type { Log } from '../log.js';
 import { TokenBucket, type Rate } from './token-bucket.js';
 
@@ -29,14 +29,16 @@ export interface DispatcherParts {
   readonly handlers: HandlerTable;
   readonly messenger: Messenger;
   readonly server: ServerFacts;
+  readonly relay: RelayOnControl | null;
   /** Milliseconds of a clock that does not jump. */
   readonly monotonicMs: () => number;
   readonly log: Log;
   readonly settings: DispatcherSettings;
 }
 
-/** Of the class whose requests carry what people say, a line takes a token for each of these that it begins. */
+/** Of the classes whose requests carry what people say, a line takes a token for each of these that it begins. */
 const charactersPerToken = 1024;
+const countedBySize: ReadonlySet<RateClass> = new Set(['gateway', 'relay']);
 
 /** Takes the requests of one connection: checks each, has it handled, and words the answer. */
 export class RequestDispatcher {
@@ -55,6 +57,7 @@ export class RequestDispatcher {
       store: new TokenBucket(rates.store, now),
       introduce: new TokenBucket(rates.introduce, now),
       gateway: new TokenBucket(rates.gateway, now),
+      relay: new TokenBucket(rates.relay, now),
       password: new TokenBucket(rates.password, now),
     };
   }
@@ -90,7 +93,7 @@ export class RequestDispatcher {
     if (this.#pending.size >= this.#parts.settings.pendingRequests) {
       throw new ParleyError('RATE_LIMITED', 'too many requests wait for their answers', { retryAfterMs: 1_000 });
     }
-    const tokens = command.rate === 'gateway' ? size : 1;
+    const tokens = countedBySize.has(command.rate) ? size : 1;
     const retryAfterMs = this.#buckets[command.rate].take(this.#parts.monotonicMs(), tokens);
     if (retryAfterMs > 0) throw new ParleyError('RATE_LIMITED', undefined, { retryAfterMs });
     const user = this.#parts.messenger.userOn(this.#connection);
@@ -99,10 +102,10 @@ export class RequestDispatcher {
     const parsed = command.params.safeParse(params);
     if (!parsed.success) throw new ParleyError('INVALID_PARAMS', describeIssue(parsed.error));
 
-    const { handlers, messenger, server } = this.#parts;
+    const { handlers, messenger, server, relay } = this.#parts;
     // The table pairs each method with its types, which TypeScript cannot follow through a variable method.
     const handler = handlers[method] as (params: unknown, context: HandlerContext) => unknown;
-    const context = { messenger, server, connection: this.#connection, user };
+    const context = { messenger, server, relay, connection: this.#connection, user };
     try {
       const outcome = handler(parsed.data, context);
       return outcome instanceof Promise ? await this.#waitFor(outcome) : outcome;

@@ -31,6 +31,7 @@ describe('calling', () => {
     expect(toAnna).toEqual({
       via: 'device',
       id: toBerta?.id,
+      relay: { channel: 1, side: 0, token: expect.stringMatching(/^I/) },
       psk: toBerta && 'psk' in toBerta && toBerta.psk,
       role: 'initiator',
       peer: 'berta',

@@ -1,7 +1,7 @@
 import { ParleyError, type Introduction } from '@parley/protocol';
-import { introduce } from './introduce.js';
+import type { Introductions } from './introductions.js';
 import { PairTable } from './pair-table.js';
-import type { Clock, RandomSource } from './ports.js';
+import type { Clock } from './ports.js';
 import type { OnlineUser, PresenceTable } from './presence.js';
 import type { Sessions } from './sessions.js';
 
@@ -17,16 +17,16 @@ interface Call {
 /** Ringing, and how it ends: answered, given up, too late, or one of the two gone. */
 export class Calls {
   readonly #clock: Clock;
-  readonly #random: RandomSource;
+  readonly #introductions: Introductions;
   readonly #ringMs: number;
   readonly #presence: PresenceTable;
   readonly #sessions: Sessions;
   /** From the caller to the callee. */
   readonly #ringing = new PairTable<Call>();
 
-  constructor(clock: Clock, random: RandomSource, ringMs: number, presence: PresenceTable, sessions: Sessions) {
+  constructor(clock: Clock, introductions: Introductions, ringMs: number, presence: PresenceTable, sessions: Sessions) {
     this.#clock = clock;
-    this.#random = random;
+    this.#introductions = introductions;
     this.#ringMs = ringMs;
     this.#presence = presence;
     this.#sessions = sessions;
@@ -121,7 +121,7 @@ export class Calls {
 
   #join(call: Call, acceptor: OnlineUser): Introduction {
     this.#sessions.requireRoom(acceptor.name, call.caller.name);
-    const { id, toInitiator, toResponder } = introduce(this.#random, call.caller, acceptor);
+    const { id, toInitiator, toResponder } = this.#introductions.introduce(call.caller, acceptor, 'session');
     this.#end(call, acceptor.name).accept(toInitiator);
     this.#sessions.begin(id, call.caller.name, acceptor.name);
     return toResponder;

@@ -10,6 +10,8 @@ import type {
   HashingClient,
   PasswordHasher,
   RandomSource,
+  RelayChannel,
+  RelayChannels,
   ResumeTokenRepository,
   Room,
   RoomRepository,
@@ -207,6 +209,28 @@ class FakeHasher implements PasswordHasher {
   }
 }
 
+/** Channels numbered from 1; those that are open, with their users. */
+class FakeRelay implements RelayChannels {
+  readonly open = new Map<number, readonly [string, string]>();
+  isFull = false;
+  #count = 0;
+
+  draw(): RelayChannel {
+    this.#count += 1;
+    const token = (side: string): string => `${side}${String(this.#count).padStart(41, 'A')}A=`;
+    return { number: this.#count, tokens: [token('I'), token('R')] };
+  }
+
+  allow({ number }: RelayChannel, users: readonly [string, string]): boolean {
+    if (!this.isFull) this.open.set(number, users);
+    return !this.isFull;
+  }
+
+  revoke(number: number): void {
+    this.open.delete(number);
+  }
+}
+
 /** Keeps what was begun, for a test to wait for. */
 class FakeBackground implements Background {
   #begun: Promise<void>[] = [];
@@ -229,6 +253,7 @@ export class FakeWorld {
   readonly resumeTokens = new MemoryResumeTokens();
   readonly passwords = new FakeHasher();
   readonly background = new FakeBackground();
+  readonly relay = new FakeRelay();
   readonly messenger: Messenger;
   #ports = 0;
 

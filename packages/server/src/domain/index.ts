@@ -13,6 +13,8 @@ export type {
   HashingClient,
   PasswordHasher,
   RandomSource,
+  RelayChannel,
+  RelayChannels,
   ResumeTokenRepository,
   Room,
   RoomRepository,

@@ -1,8 +1,16 @@
-import { ParleyError, type Candidate, type CloseReason, type FrameBatch, type Introduction } from '@parley/protocol';
+import {
+  ParleyError,
+  type Candidate,
+  type CloseReason,
+  type FrameBatch,
+  type Introduction,
+  type RelayGrant,
+} from '@parley/protocol';
 import { Accounts, type AccountPorts } from './accounts.js';
 import { Calls } from './calls.js';
+import { Introductions } from './introductions.js';
 import { cutPage, pageLimit, type Page, type PageRequest } from './page.js';
-import type { Connection, RoomRepository } from './ports.js';
+import type { Connection, RelayChannels, RoomRepository } from './ports.js';
 import {
   PresenceTable,
   type DeviceUser,
@@ -16,6 +24,8 @@ import { defaultDomainSettings, type DomainSettings } from './settings.js';
 
 export interface DomainPorts extends AccountPorts {
   readonly rooms: RoomRepository;
+  /** Null: the server relays nothing. */
+  readonly relay: RelayChannels | null;
 }
 
 /**
@@ -28,6 +38,7 @@ export class Messenger {
   readonly #presence: PresenceTable;
   readonly #calls: Calls;
   readonly #sessions: Sessions;
+  readonly #introductions: Introductions;
 
   constructor(ports: DomainPorts, settings: Partial<DomainSettings> = {}) {
     const all = { ...defaultDomainSettings, ...settings };
@@ -38,6 +49,7 @@ export class Messenger {
         this.#calls.cancelAll(name);
         this.#calls.refuseAll(name);
         this.#sessions.dropClaims(name);
+        this.#introductions.dropClaims(name);
       },
       replaced: (user) => {
         this.#calls.cancelAll(user.name);
@@ -46,12 +58,14 @@ export class Messenger {
       forgotten: (name, how) => {
         this.#sessions.forget(name, how);
         this.rooms.forget(name, how);
+        this.#introductions.forget(name, how);
       },
     });
     this.accounts = new Accounts(ports, this.#presence, resumeTokenMs);
-    this.rooms = new Rooms(clock, random, all, ports.rooms, this.#presence);
+    this.#introductions = new Introductions(random, ports.relay);
+    this.rooms = new Rooms(clock, random, all, ports.rooms, this.#introductions, this.#presence);
     this.#sessions = new Sessions(clock, this.#presence);
-    this.#calls = new Calls(clock, random, ringMs, this.#presence, this.#sessions);
+    this.#calls = new Calls(clock, this.#introductions, ringMs, this.#presence, this.#sessions);
   }
 
   /** To be called first for a connection, with a stranger at its other end. */
@@ -132,10 +146,35 @@ export class Messenger {
   /** Ends the session that began with the introduction `id`, if there is one. */
   closeSession(user: OnlineUser, peer: string, id: string, reason: CloseReason): void {
     this.#sessions.close(user, peer, id, reason);
+    this.#introductions.end(user.name, peer, 'session', id);
   }
 
-  restoreSession(user: OnlineUser, peer: string, id: string): void {
+  /** @returns the user's side of the session's relay channel; null where there is none */
+  restoreSession(user: OnlineUser, peer: string, id: string): RelayGrant | null {
     this.#sessions.restore(user, peer, id);
+    return this.#introductions.restore(user.name, peer, 'session', id);
+  }
+
+  /**
+   * The same for an introduction to a member of a room; `room` is the id of its opening.
+   * @throws ParleyError NO_CONVERSATION
+   */
+  restoreIntroduction(user: OnlineUser, peer: string, room: string, id: string): RelayGrant | null {
+    if (!this.rooms.isIn(room, user.name)) throw new ParleyError('NO_CONVERSATION');
+    return this.#introductions.restore(user.name, peer, { room }, id);
+  }
+
+  /** Passes on, for the device at the other end of an introduction, where this one may be reached. @throws ParleyError NO_CONVERSATION, USER_OFFLINE */
+  offerPath(user: DeviceUser, peer: string, introduction: string, sealed: string): void {
+    if (!this.#introductions.stands(user.name, peer, introduction)) throw new ParleyError('NO_CONVERSATION');
+    const to = this.#presence.online(peer);
+    if (!to) throw new ParleyError('USER_OFFLINE');
+    to.connection.notify('path.offered', { peer: user.name, introduction, sealed });
+  }
+
+  /** Relay frames, each in base64, for a user who is on the control connection; as datagrams they may be lost. */
+  deliverRelayed(name: string, frames: string[]): void {
+    this.#presence.online(name)?.connection.notify('relay.frames', { frames }, 'allowed');
   }
 
   /**

@@ -31,6 +31,11 @@ export class PairTable<T> {
   }
 }
 
+/** Two names in ascending order: for what both ends share. */
+export function ordered(first: string, second: string): [string, string] {
+  return first < second ? [first, second] : [second, first];
+}
+
 function put<T>(table: Map<string, Map<string, T>>, first: string, second: string, value: T): void {
   const row = table.get(first) ?? new Map<string, T>();
   table.set(first, row.set(second, value));

@@ -15,11 +15,28 @@ export interface RandomSource {
   secret(): string;
 }
 
+/** A channel of the blind relay, for the two sides of an introduction. */
+export interface RelayChannel {
+  readonly number: number;
+  /** By side, 32 bytes in base64: known to that side and the relay alone. */
+  readonly tokens: readonly [string, string];
+}
+
+/** The channels of the blind relay. */
+export interface RelayChannels {
+  /** One that is free, with new tokens; nothing passes it yet. */
+  draw(): RelayChannel;
+  /** Opens it to two users, by side. @returns false when one of them, or all together, have too many */
+  allow(channel: RelayChannel, users: readonly [string, string]): boolean;
+  revoke(number: number): void;
+}
+
 /** One control connection. Neither method throws; both do nothing once it is closed. */
 export interface Connection {
   readonly address: string;
   readonly port: number;
-  notify<E extends EventName>(event: E, params: EventParams<E>): void;
+  /** @param loss `allowed`: it is dropped, instead of the client later, while that reads too slowly */
+  notify<E extends EventName>(event: E, params: EventParams<E>, loss?: 'allowed'): void;
   /** Closes it after what was sent before. */
   close(): void;
 }

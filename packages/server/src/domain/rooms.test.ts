@@ -52,6 +52,7 @@ describe('entering a room', () => {
             peer: 'carla',
             deviceKey: 'carla device',
             candidates: [],
+            relay: { ...first?.relay, side: 1, token: expect.stringMatching(/^R/) },
           },
         },
       ],

@@ -1,5 +1,5 @@
 import { namePattern, ParleyError, type Introduction } from '@parley/protocol';
-import { introduce } from './introduce.js';
+import type { Introductions } from './introductions.js';
 import type { Clock, RandomSource, Room, RoomRepository } from './ports.js';
 import { cutPage, pageLimit, type Page, type PageRequest } from './page.js';
 import type { OnlineUser, PresenceTable } from './presence.js';
@@ -38,6 +38,7 @@ export interface RoomSummary {
 export class Rooms {
   readonly #clock: Clock;
   readonly #random: RandomSource;
+  readonly #introductions: Introductions;
   readonly #roomMembers: number;
   readonly #roomsOwned: number;
   readonly #repository: RoomRepository;
@@ -55,6 +56,7 @@ export class Rooms {
     random: RandomSource,
     { roomMembers, roomsOwned }: Pick<DomainSettings, 'roomMembers' | 'roomsOwned'>,
     repository: RoomRepository,
+    introductions: Introductions,
     presence: PresenceTable,
   ) {
     this.#clock = clock;
@@ -62,6 +64,7 @@ export class Rooms {
     this.#roomMembers = roomMembers;
     this.#roomsOwned = roomsOwned;
     this.#repository = repository;
+    this.#introductions = introductions;
     this.#presence = presence;
   }
 
@@ -104,9 +107,15 @@ export class Rooms {
       if (!live) return;
       for (const member of [...live.members]) {
         this.#forgetMembership(member, live);
+        this.#introductions.leaveRoom(member, room.id);
         this.#presence.tell(member, 'room.closed', { room: name });
       }
     });
+  }
+
+  /** Whether the user is in the room's opening of this id. */
+  isIn(id: string, name: string): boolean {
+    return this.areIn(id, name, name);
   }
 
   /** Whether the two are in the room's opening of this id. */
@@ -182,7 +191,8 @@ export class Rooms {
     for (const name of live.members) {
       const member = this.#presence.online(name);
       if (!member || name === newcomer.name) continue;
-      const pair = linked.has(name) ? undefined : introduce(this.#random, newcomer, member);
+      const purpose = { room: live.room.id };
+      const pair = linked.has(name) ? undefined : this.#introductions.introduce(newcomer, member, purpose);
       if (pair) introductions.push(pair.toInitiator);
       this.#presence.tell(name, 'room.joined', {
         room: live.room.name,
@@ -195,6 +205,8 @@ export class Rooms {
 
   #remove(name: string, live: LiveRoom, reason: 'left' | 'lost'): void {
     this.#forgetMembership(name, live);
+    // One that is lost may go on talking with the others, past the server.
+    if (reason === 'left') this.#introductions.leaveRoom(name, live.room.id);
     for (const member of live.members) {
       this.#presence.tell(member, 'room.left', { room: live.room.name, user: name, reason });
     }

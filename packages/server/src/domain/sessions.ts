@@ -1,5 +1,5 @@
 import { ParleyError, type CloseReason } from '@parley/protocol';
-import { PairTable } from './pair-table.js';
+import { ordered, PairTable } from './pair-table.js';
 import type { Clock } from './ports.js';
 import type { OnlineUser, PresenceTable } from './presence.js';
 import { userBounds } from './settings.js';
@@ -101,8 +101,4 @@ export class Sessions {
     if (oldest && others.length + 1 >= userBounds.sessions) this.#claims.delete(name, oldest[0]);
     this.#claims.set(name, peer, id);
   }
-}
-
-function ordered(first: string, second: string): [string, string] {
-  return first < second ? [first, second] : [second, first];
 }

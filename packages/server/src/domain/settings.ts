@@ -24,6 +24,10 @@ export const userBounds = {
   devices: 16,
   /** Sessions, and claims to have one; RATE_LIMITED beyond, for claims the oldest goes. */
   sessions: 256,
+  /** Peers of whom one says that an introduction still stands: the members of the largest rooms. The oldest goes. */
+  claimedPeers: 1_024,
+  /** Peers that did not come back, with whom introductions stand all the same; beyond, they end. */
+  lostPeers: 256,
   /** Rooms a user may be in; RATE_LIMITED beyond. */
   roomsJoined: 256,
 } as const;

@@ -5,12 +5,22 @@ import type { Connection, DeviceUser, Messenger } from '../domain/index.js';
 export interface ServerFacts {
   readonly agent: string;
   readonly stunPort: number;
+  readonly otherStunPort: number | null;
+  readonly relays: boolean;
   readonly pingIntervalMs: number;
+}
+
+/** The relay, as far as control connections use it. */
+export interface RelayOnControl {
+  /** @param frames in base64, of a user who is logged in; what is no frame, or not for this user, is lost */
+  receiveOnControl(user: string, frames: readonly string[]): void;
 }
 
 export interface HandlerContext<User = DeviceUser | undefined> {
   readonly messenger: Messenger;
   readonly server: ServerFacts;
+  /** Null: the server relays nothing. */
+  readonly relay: RelayOnControl | null;
   /** Where the request came from. */
   readonly connection: Connection;
   /** Who asks. */

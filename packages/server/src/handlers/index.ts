@@ -3,7 +3,10 @@ import { accountLogout } from './account-logout.js';
 import { accountRegister } from './account-register.js';
 import { accountResume } from './account-resume.js';
 import { gatewaySend } from './gateway-send.js';
+import { pathOffer } from './path-offer.js';
 import { pathPublish } from './path-publish.js';
+import { pathRestore } from './path-restore.js';
+import { relaySend } from './relay-send.js';
 import { roomClose } from './room-close.js';
 import { roomEnter } from './room-enter.js';
 import { roomLeave } from './room-leave.js';
@@ -42,4 +45,7 @@ export const handlers: HandlerTable = {
   'session.restore': sessionRestore,
   'gateway.send': gatewaySend,
   'path.publish': pathPublish,
+  'path.offer': pathOffer,
+  'path.restore': pathRestore,
+  'relay.send': relaySend,
 };

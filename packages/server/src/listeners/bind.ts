@@ -17,11 +17,13 @@ interface TcpListener {
 interface BoundPair<L> {
   readonly listener: L;
   readonly udp: UdpSocket;
+  readonly otherUdp: UdpSocket;
   readonly address: AddressInfo;
 }
 
 /**
- * Binds a TCP server and a UDP socket to the same port of one address.
+ * Binds a TCP server and a UDP socket to the same port of one address, and another UDP socket to the next one, or where
+ * that is taken to one that is free.
  * @param host a name or address; undefined: all interfaces.
  * @param port 0 picks one that is free for both.
  * @throws StartFailure PORT_IN_USE, ADDRESS_UNUSABLE
@@ -55,18 +57,47 @@ async function bindAddress<L extends TcpListener>(
     server.listen({ host, port });
     await once(server, 'listening');
     const address = server.address() as AddressInfo;
-    const udp = createSocket(isIPv6(host) ? 'udp6' : 'udp4');
+    let udp: UdpSocket | undefined;
     try {
-      udp.bind({ address: host, port: address.port, exclusive: true });
-      await once(udp, 'listening');
-      return { listener, udp, address };
+      udp = await bindUdp(host, address.port);
+      return { listener, udp, otherUdp: await bindOtherUdp(host, address.port), address };
     } catch (error) {
-      udp.close();
+      udp?.close();
       server.close();
       await once(server, 'close');
       const inUse = (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
       if (!inUse || port !== 0 || tries >= freePortTries) throw error;
     }
+  }
+}
+
+async function bindOtherUdp(host: string, port: number): Promise<UdpSocket> {
+  try {
+    return await bindUdp(host, port === 65_535 ? 0 : port + 1);
+  } catch {
+    // Whatever was wrong with that one: where no other can be had either, that is told.
+    return bindUdp(host, 0);
+  }
+}
+
+async function bindUdp(address: string, port: number): Promise<UdpSocket> {
+  const isIpv6 = isIPv6(address);
+  const udp = createSocket({
+    type: isIpv6 ? 'udp6' : 'udp4',
+    // Only addresses are sent to: nothing is looked up, and no datagram waits for a turn of the event loop.
+    lookup: (host, _options, callback) => {
+      callback(null, host, isIpv6 ? 6 : 4);
+    },
+  });
+  try {
+    // Where nothing is looked up it may listen at once.
+    const listening = once(udp, 'listening');
+    udp.bind({ address, port, exclusive: true });
+    await listening;
+    return udp;
+  } catch (error) {
+    udp.close();
+    throw error;
   }
 }
 

@@ -37,7 +37,8 @@ beforeEach(async () => {
           {
             ...{ handlers, messenger: world.messenger, log: silentLog, monotonicMs: () => 0 },
             settings: defaultOptions,
-            server: { agent: 'test', stunPort: 1, pingIntervalMs: 20_000 },
+            server: { agent: 'test', stunPort: 1, otherStunPort: 2, relays: false, pingIntervalMs: 20_000 },
+            relay: null,
           },
           one,
         ),
@@ -61,6 +62,25 @@ afterEach(async () => {
 });
 
 describe('ControlConnection', () => {
+  it('drops what may be lost while a client reads too slowly, and nothing else', async () => {
+    client.socket.pause();
+    const frames = [Buffer.alloc(1_500).toString('base64')];
+    // More than the systems on the way take, and than may wait.
+    for (let count = 0; count < 10_000; count += 1) connection.notify('relay.frames', { frames }, 'allowed');
+    expect(accepted.writableLength).toBeGreaterThan(defaultOptions.lossyQueueBytes);
+    expect(accepted.writableLength).toBeLessThan(defaultOptions.lossyQueueBytes + 4_096);
+    connection.notify('server.replaced', {});
+    client.socket.resume();
+    await client.event('server.replaced');
+    expect(client.untaken.length).toBeGreaterThan(20);
+    expect(client.untaken.length).toBeLessThan(10_000);
+    connection.notify('relay.frames', { frames }, 'allowed');
+    connection.notify('server.ping', {});
+    const before = client.untaken.length;
+    await client.event('server.ping');
+    expect(client.untaken.length).toBe(before + 1);
+  });
+
   it('pings, and drops a client of which nothing came for two whole intervals', async () => {
     world.clock.advance(20_000);
     await client.event('server.ping');

@@ -23,6 +23,8 @@ export interface ConnectionSettings {
   readonly lineRate: Rate;
   /** What may wait to be written to the client; then it is dropped. */
   readonly sendQueueBytes: number;
+  /** While more waits than this, what may be lost is. */
+  readonly lossyQueueBytes: number;
   /** How long a client may take to read the last lines before its connection is cut. */
   readonly lingerMs: number;
 }
@@ -87,7 +89,8 @@ export class ControlConnection implements Connection, Reader {
     this.#armPulse();
   }
 
-  notify<E extends EventName>(event: E, params: EventParams<E>): void {
+  notify<E extends EventName>(event: E, params: EventParams<E>, loss?: 'allowed'): void {
+    if (loss && this.#socket.writableLength > this.#parts.settings.lossyQueueBytes) return;
     this.#write(notificationLine(event, params));
   }
 
