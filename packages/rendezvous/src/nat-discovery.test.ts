@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { Network, SeededRandom, usualNat, type NatOptions, type Protocol } from '@parley/simulator';
+import { Nat, Network, SeededRandom, usualNat, type NatOptions, type Protocol } from '@parley/simulator';
 import { answerBindingRequest } from './binding.js';
 import { NatDiscovery, type NatFindings } from './nat-discovery.js';
 import type { Address } from './stun-message.js';
@@ -53,13 +53,14 @@ class Scene {
     for (const port of this.ports) port.onPushed = wake;
   }
 
-  discover(nat?: Partial<NatOptions>): NatFindings {
+  discover(nat?: Partial<NatOptions> | Nat, before?: NatFindings): NatFindings {
     const random = new SeededRandom(2);
     const discovery = new NatDiscovery(this.network.now, {
       server,
       otherPort: 3479,
       ownAddresses: [own.address],
       random: (length) => random.bytes(length),
+      before,
     });
     const protocol: Protocol = {
       handleDatagram: (now, from, bytes) => {
@@ -71,9 +72,11 @@ class Scene {
       pollTransmit: () => discovery.pollTransmit(),
       nextTimeout: () => discovery.nextTimeout(),
     };
-    const realm = nat && this.network.addNat({ ...usualNat, address: '198.51.100.1', ...nat }).inside;
-    this.network.attach(protocol, own, undefined, realm);
+    const made =
+      nat && (nat instanceof Nat ? nat : this.network.addNat({ ...usualNat, address: '198.51.100.1', ...nat }));
+    const host = this.network.attach(protocol, own, undefined, made?.inside);
     expect(this.network.runUntil(() => discovery.isDone, 60_000)).toBe(true);
+    this.network.detach(host);
     return discovery.findings;
   }
 }
@@ -117,6 +120,18 @@ describe('NatDiscovery', () => {
       filtering: undefined,
       isUdpBlocked: true,
     });
+  });
+
+  it('keeps the filtering it found before while the address is the same: its own question to the second port opened the way', () => {
+    const scene = new Scene();
+    const nat = scene.network.addNat({ ...usualNat, address: '198.51.100.1' });
+    const first = scene.discover(nat);
+    expect(first.filtering).toBe('address-and-port-dependent');
+    expect(scene.discover(nat).filtering).toBe('not-by-port');
+    expect(scene.discover(nat, first)).toEqual(first);
+    expect(scene.discover(nat, { ...first, reflexive: { address: '198.51.100.1', port: 1 } }).filtering).toBe(
+      'not-by-port',
+    );
   });
 
   it('takes no answer from elsewhere', () => {

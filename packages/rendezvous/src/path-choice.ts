@@ -2,7 +2,7 @@
 import type { PathPair } from './path-pair.js';
 
 /** Two ways nearer to each other than this are equally fast. */
-export const rttGainMs = 5;
+const rttGainMs = 5;
 export const lossGain = 0.01;
 /** So many round trips make a figure. */
 const rttsToCompare = 3;

@@ -27,7 +27,7 @@ const doubtMostMs = 1_200;
 const leaveRtts = 4;
 const leaveLeastMs = 1_200;
 /** Everything is over within 3 s, with the 250 ms between two looks. */
-export const leaveMostMs = 2_500;
+const leaveMostMs = 2_500;
 /** A moved host leaves sooner: it knows that something has changed. */
 const suspicionLeastMs = 500;
 const suspicionRtts = 2;

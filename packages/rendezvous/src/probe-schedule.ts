@@ -5,7 +5,7 @@
  */
 import type { PathPair } from './path-pair.js';
 
-export const paceMs = 50;
+const paceMs = 50;
 const burst = 6;
 const windowMs = 60_000;
 
