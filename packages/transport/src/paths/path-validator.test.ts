@@ -168,4 +168,43 @@ describe('PathValidator', () => {
     source.port = 9;
     expect(path.takeProbe(probeBytes)?.to).toEqual(away);
   });
+
+  it('goes where it is told, and then follows nobody for a while', () => {
+    for (const [to, change] of [
+      [away, 'move'],
+      [rebound, 'rebinding'],
+    ] as const) {
+      const path = validator(false, 100);
+      path.onDatagram(0, elsewhere, 100, true, ptoMs);
+      const asked = path.takeProbe(probeBytes)!;
+      expect(path.moveTo(10, to, 1_000)).toBe(change);
+      expect([path.address, path.isProven, path.deadline]).toEqual([to, true, undefined]);
+      expect(path.onResponse(asked.data)).toBe('none');
+      // What was sent before the peer has followed.
+      path.onDatagram(1_009, home, 100, true, ptoMs);
+      expect([path.takeProbe(probeBytes), path.deadline]).toEqual([undefined, undefined]);
+      path.onDatagram(1_010, home, 100, true, ptoMs);
+      expect(path.takeProbe(probeBytes)?.to).toEqual(home);
+    }
+    expect(validator().moveTo(0, { ...home }, 1_000)).toBe('none');
+  });
+
+  it('answers anybody, but an address with a bound only within it', () => {
+    const path = validator(false, 50);
+    expect([path.mayAnswer(home, 50), path.mayAnswer(home, 51), path.mayAnswer(away, 9_999)]).toEqual([
+      true,
+      false,
+      true,
+    ]);
+    path.onDatagram(0, away, 20, true, ptoMs);
+    expect([path.mayAnswer(away, 60), path.mayAnswer(away, 61), path.mayAnswer(elsewhere, 61)]).toEqual([
+      true,
+      false,
+      true,
+    ]);
+    path.onSentTo(elsewhere, 60);
+    expect(path.mayAnswer(away, 60)).toBe(true);
+    path.onSentTo(away, 20);
+    expect(path.mayAnswer(away, 41)).toBe(false);
+  });
 });

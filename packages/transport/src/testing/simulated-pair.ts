@@ -1,5 +1,5 @@
 /** Two endpoints that were introduced to each other, on a virtual network; everything follows from the seed. */
-import { Network, SeededRandom, type Conditions, type Host, type TraceRecord } from '@parley/simulator';
+import { Network, SeededRandom, type Conditions, type Host, type Realm, type TraceRecord } from '@parley/simulator';
 import type { Address } from '../address.js';
 import type { KeyPair } from '../crypto-provider.js';
 import { Endpoint } from '../endpoint.js';
@@ -17,12 +17,13 @@ export class Side {
   /** A side that does not read leaves its messages where they are. */
   reads = true;
 
-  constructor(network: Network, endpoint: Endpoint, link: Link, address: Address) {
+  constructor(network: Network, endpoint: Endpoint, link: Link, address: Address, realm?: Realm) {
     this.endpoint = endpoint;
     this.link = link;
-    this.host = network.attach(endpoint, address, () => {
+    const onTurn = (): void => {
       if (this.reads) this.read();
-    });
+    };
+    this.host = network.attach(endpoint, address, onTurn, realm);
   }
 
   read(): void {
