@@ -13,6 +13,12 @@ export function scopeOf(ip: Uint8Array): IpScope {
   return ip.length === 4 ? scopeOfIpv4(ip) : scopeOfIpv6(ip);
 }
 
+/** @returns `none` for what is no IP address in text form */
+export function scopeOfText(address: string): IpScope {
+  const ip = parseIp(address);
+  return ip ? scopeOf(ip) : 'none';
+}
+
 /** @returns undefined for what is no IP address in text form */
 export function familyOf(address: string): 4 | 6 | undefined {
   const length = parseIp(address)?.length;

@@ -406,6 +406,19 @@ describe('an address change', () => {
     expect(stage.moves).toEqual([wan, relay]);
   });
 
+  it('that leads nowhere is tried for a while, and then only when something is said', () => {
+    const stage = new Stage().answers(wan, 20).status().offer([wan]).run(60_000);
+    stage.rtts.clear();
+    const before = stage.probes.length;
+    stage.agent.handleAddressChange(stage.now);
+    stage.run(200_000);
+    const probes = stage.probes.length;
+    expect(probes - before).toBeGreaterThanOrEqual(5 * 2 * 6);
+    expect(stage.run(3_600_000).probes).toHaveLength(probes);
+    stage.status({ unansweredMs: 10 }).run(100);
+    expect(stage.probes.length).toBeGreaterThan(probes);
+  });
+
   it('of the peer is seen by its offer', () => {
     const stage = new Stage().answers(wan, 20).answers(relay, 50).status().offer([wan]).run(60_000);
     stage.rtts.delete(wan.address);
@@ -452,6 +465,17 @@ describe('birthday punching', () => {
     // Again only after ten minutes, whatever the peer says.
     stage.offer([wan], { ...hard, spareSockets: 256 }).run(60_000);
     expect(stage.others.filter(({ type }) => type === 'birthday-begin')).toHaveLength(1);
+  });
+
+  it.each([
+    ["the server's address", { address: '198.51.100.1', port: 5 }],
+    ['a machine of a private network', { address: '192.168.1.1', port: 5 }],
+    ['IPv6', ipv6],
+  ])('does not try ports of %s', (_, target) => {
+    const stage = new Stage({ forbidden: [{ address: '198.51.100.1', port: 4433 }] }).status();
+    stage.agent.setOwnCandidates(0, [own, { kind: 'reflexive', address: '203.0.113.1', port: 5 }], easy);
+    stage.offer([target], { ...hard, spareSockets: 256 }).run(10_000);
+    expect(stage.others.some(({ type }) => type === 'birthday-begin')).toBe(false);
   });
 
   it('gives back a turn that comes too late', () => {

@@ -11,7 +11,7 @@
  */
 import { Birthday, birthdaySide, birthdaySockets, type BirthdayStep } from './birthday.js';
 import type { Candidate, TargetRules } from './candidates.js';
-import { familyOf } from './ip-scope.js';
+import { familyOf, scopeOfText } from './ip-scope.js';
 import { OfferExchange } from './offer-exchange.js';
 import { bestOf, isWorthMoving, lossGain } from './path-choice.js';
 import { PathHealth, type PathStatus } from './path-health.js';
@@ -55,6 +55,8 @@ const againMs = 60_000;
 const controlledLaterMs = 3_000;
 /** A conversation is in use when something was in flight so lately. */
 const inUseMs = 60_000;
+/** After a move of which nothing is known yet: over a bit more than a minute. */
+const idleRoundsInDoubt = 5;
 const askGapMs = 5_000;
 /** The link moves only to what answered in the last 10 s. */
 const freshMs = 8_000;
@@ -247,9 +249,8 @@ export class PathAgent {
 
   #ownDeadlines(): (number | undefined)[] {
     const { doubt } = this.#health;
-    const mayRepeat = doubt !== undefined || this.#nextRoundAt < this.#inUseUntil;
     return [
-      mayRepeat && this.#current ? this.#nextRoundAt : undefined,
+      this.#mayRepeatAt(this.#nextRoundAt) ? this.#nextRoundAt : undefined,
       doubt && doubt.reason !== 'unanswered' ? this.#leaveAt() : undefined,
       this.#firstDirectAt === undefined ? undefined : this.#firstDirectAt + settleMs,
       this.#mayAskBirthday ? this.#triedSince + birthdayAfterMs : undefined,
@@ -259,10 +260,21 @@ export class PathAgent {
   // Rounds.
 
   #isRoundDue(now: number): boolean {
-    const current = this.#current;
-    if (!current || now < this.#nextRoundAt || this.#options.policy === 'relay-only') return false;
-    if (this.#health.doubt) return true;
-    return now < this.#inUseUntil && (current.isRelay || (current.dataLoss ?? 0) >= lossGain);
+    if (now < this.#nextRoundAt) return false;
+    // Data in doubt is judged by what the link says now; with nothing in flight it says nothing.
+    return this.#health.isDataInDoubt ? now === this.#health.statusAt && this.#mayTry : this.#mayRepeatAt(now);
+  }
+
+  get #mayTry(): boolean {
+    return this.#current !== undefined && this.#options.policy !== 'relay-only';
+  }
+
+  /** Whether a round on its own account may begin then: only for who talks, or has just moved. */
+  #mayRepeatAt(at: number): boolean {
+    if (!this.#mayTry || this.#health.isDataInDoubt) return false;
+    if (this.#health.doubt && this.#roundsInDoubt < idleRoundsInDoubt) return true;
+    const isWanting = this.#current?.isRelay === true || (this.#current?.dataLoss ?? 0) >= lossGain;
+    return at < this.#inUseUntil && (isWanting || this.#health.doubt !== undefined);
   }
 
   /** @param tells the peer, too, begins one then: most NATs open only for those who are written to */
@@ -412,9 +424,17 @@ export class PathAgent {
     if (side === 'easy' && this.#peerSpareSockets === 0) this.#stepBirthday(now, this.#birthday.end(now));
   }
 
-  /** Where the peer is seen by all: only its router's address is worth trying ports of. */
+  /**
+   * Where the peer is seen by all: only its router's address is worth trying ports of. The address is what the peer says,
+   * so neither the server nor, for who is on the internet, a machine of a private network is tried.
+   */
   #birthdayTarget(): Address | undefined {
-    const told = this.#remote.candidates.filter(({ address }) => familyOf(address) === 4);
+    const isPublic = ({ address }: Address): boolean => scopeOfText(address) === 'public';
+    const isInternet = this.#offers.candidates.some(isPublic);
+    const told = this.#remote.candidates.filter((candidate) => {
+      if (familyOf(candidate.address) !== 4 || (isInternet && !isPublic(candidate))) return false;
+      return !this.#options.forbidden.some(({ address }) => address === candidate.address);
+    });
     const target = told.find(({ kind }) => kind === 'reflexive') ?? told.find(({ kind }) => kind === 'host');
     return target && { address: target.address, port: target.port };
   }

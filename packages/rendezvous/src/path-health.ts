@@ -58,6 +58,11 @@ export class PathHealth {
     return this.#doubt;
   }
 
+  /** Data told it; only data, or a move, ends it. */
+  get isDataInDoubt(): boolean {
+    return this.#doubt?.reason === 'unanswered' || this.#doubt?.reason === 'lossy';
+  }
+
   /** As acknowledgements measure it, with queues and delays. */
   get rttMs(): number | undefined {
     return this.#rttMs;

@@ -1,6 +1,6 @@
 import type { CandidateKind } from './candidates.js';
-import { scopeOf, type IpScope } from './ip-scope.js';
-import { parseIp, type Address } from './stun-message.js';
+import { scopeOfText, type IpScope } from './ip-scope.js';
+import type { Address } from './stun-message.js';
 import { routeOf } from './virtual-address.js';
 
 /**
@@ -202,7 +202,5 @@ export class PathPair {
 
 function scopeOfAddress(address: Address): IpScope | 'relay' {
   const route = routeOf(address);
-  if (route.kind === 'relay') return 'relay';
-  const ip = parseIp(route.to.address);
-  return ip ? scopeOf(ip) : 'none';
+  return route.kind === 'relay' ? 'relay' : scopeOfText(route.to.address);
 }
