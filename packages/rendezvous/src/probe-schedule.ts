@@ -9,7 +9,7 @@ const paceMs = 50;
 const burst = 6;
 const windowMs = 60_000;
 
-export const probeLimits = {
+const probeLimits = {
   /** To one address that never answered. */
   unansweredPerMinute: 28,
   /** To all of them. */
