@@ -39,19 +39,22 @@ async function stayIdle({ topology, alice, bob }: Scene, isOpen: boolean, endTur
   await sleep(settleMs);
   await alice.namespace.nft(`
 table inet watch {
-  counter sent { }
+  counter overTcp { }
+  counter overUdp { }
   counter peers { }
   chain output {
     type filter hook output priority filter; policy accept;
     oifname "lo" accept
-    meta l4proto { tcp, udp } counter name sent
+    meta l4proto tcp counter name overTcp
+    meta l4proto udp counter name overUdp
     meta l4proto { tcp, udp } ip daddr != ${topology.serverAddress} counter name peers
   }
 }`);
   await sleep(windowMs);
-  const { sent = 0, peers = 0 } = await alice.namespace.counters();
+  const { overTcp = 0, overUdp = 0, peers = 0 } = await alice.namespace.counters();
+  const sent = overTcp + overUdp;
   const seconds = windowMs / 1000;
-  const note = `${String(sent)} packets in ${String(seconds)} s, ${String(peers)} of them not to the server`;
+  const note = `in ${String(seconds)} s ${String(overTcp)} packets by TCP, ${String(overUdp)} by UDP, ${String(peers)} of all not to the server`;
   const problems: string[] = [];
   const most = windowMs / onePacketInMs;
   if (!isOpen && sent > most)
