@@ -268,7 +268,7 @@ export class Connection {
     return this.#sealPacket(now, packet, limit, session, phase, sendsContent);
   }
 
-  /** A packet that asks an address whether the peer is there, or answers, in `packet`. It is not tracked. @returns its length */
+  /** A packet that asks an address whether the peer is there, or answers; in `packet`, not tracked. @returns its length */
   sealPathProbe(packet: Uint8Array, session: Session, type: 'challenge' | 'response', data: Uint8Array): number {
     writer.reset(packet, dataHeaderBytes, pathProbeBytes - tagBytes);
     if (type === 'challenge') writePathChallenge(writer, data);
