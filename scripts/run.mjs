@@ -12,6 +12,7 @@ const programs = {
   soak: 'scripts/soak.mjs',
   'bench-line': 'packages/bench/src/line-relay.mjs',
   'bench-transport': 'packages/bench/src/transport/run.mjs',
+  'bench-reach': 'packages/bench/src/reach/run.mjs',
   'test-nat': 'test/dist/nat/run.js',
   docs: 'scripts/generate-control-docs.mjs',
   picture: 'scripts/picture.mjs',

@@ -323,7 +323,7 @@ const hostileAddresses = [
   ...['::1', '::', '::ffff:127.0.0.1', '64:ff9b::7f00:1', 'fe80::1', 'ff02::1', 'fd00::1', '198.51.100.7', ''],
 ];
 
-it('a hundred thousand hostile frames: nothing to the unproven but challenges, and less out than in', () => {
+it('a million hostile frames: nothing to the unproven but challenges, and less out than in', () => {
   const scene = new Scene();
   scene.grant(7);
   scene.bind(at(1), 7, 0);
@@ -340,7 +340,7 @@ it('a hundred thousand hostile frames: nothing to the unproven but challenges, a
   let bytesIn = 0;
   let bytesOut = 0;
   const wrong: unknown[] = [];
-  for (let i = 0; i < 100_000; i += 1) {
+  for (let i = 0; i < 1_000_000; i += 1) {
     const bytes = random.chance(0.3) ? random.bytes(random.below(60)) : good[random.below(3)]!.slice();
     if (bytes.length > 1 && random.chance(0.3)) bytes[0] = 0x60 + random.below(5);
     if (bytes.length > 6 && random.chance(0.5)) bytes[random.below(bytes.length)] = random.below(256);
@@ -358,4 +358,4 @@ it('a hundred thousand hostile frames: nothing to the unproven but challenges, a
   expect(bytesOut).toBeGreaterThan(0);
   expect(bytesOut).toBeLessThan(bytesIn);
   expect(scene.say(at(1), 7, 0).map(({ to }) => to)).toEqual([udp(2)]);
-});
+}, 60_000);
