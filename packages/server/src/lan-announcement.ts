@@ -10,7 +10,7 @@ import { DnsSdResponder, type AnnouncedService } from './dns-sd-responder.js';
 import type { Log } from './log.js';
 
 /** One interface's multicast DNS. */
-export interface MdnsSocket {
+interface MdnsSocket {
   /** @param to undefined: the multicast group. Settles when it is sent, or cannot be. */
   send(packet: Packet, to?: { readonly address: string; readonly port: number }): Promise<void>;
   close(): Promise<void>;
@@ -227,7 +227,7 @@ export class LanAnnouncement {
 }
 
 /** Multicast DNS on the interface with this IPv4 address, beside others who use the port. */
-export function openMdns(address: string, handlers: MdnsHandlers): MdnsSocket {
+function openMdns(address: string, handlers: MdnsHandlers): MdnsSocket {
   const mdns = makeMdns({ interface: address, bind: '0.0.0.0' });
   let isClosed = false;
   mdns.on('packet', (packet: Packet, from: { address: string; port: number }) => {
