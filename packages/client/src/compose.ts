@@ -1,13 +1,19 @@
 /** Builds a client from its real parts: files, a UDP socket, TCP. */
 import { readFileSync } from 'node:fs';
 import { ParleyError } from '@parley/protocol';
+import { looksLikeStun, routeOf, type Address } from '@parley/rendezvous';
 import { TransportError } from '@parley/transport';
 import { generateKeyPair, publicKeyOf, UdpTransport } from '@parley/transport/node';
-import type { AcceptPolicy } from './engine/api.js';
+import type { AcceptPolicy, PathPolicy } from './engine/api.js';
 import { Client } from './engine/client.js';
 import { Profile } from './engine/profile.js';
+import { InterfaceWatch } from './engine/interface-watch.js';
+import { PeerLinks, type Startable } from './engine/peer-links.js';
+import { PortMapping } from './engine/port-mapping.js';
 import { Reachability } from './engine/reachability.js';
+import { RelayCarrier } from './engine/relay-carrier.js';
 import { defaultSettings, type EngineSettings } from './engine/settings.js';
+import { SpareSockets } from './engine/spare-sockets.js';
 
 export interface ClientOptions {
   /** The folder of this client's files: its device key and what it has pinned. One process at a time uses it. */
@@ -18,6 +24,10 @@ export interface ClientOptions {
   readonly tls?: boolean;
   /** Who may start a session with this user; `auto` unless told. */
   readonly accept?: AcceptPolicy;
+  /** Which ways may be taken to others; `auto` unless told. */
+  readonly path?: PathPolicy;
+  /** Whether the router is asked for a port (NAT-PMP, UPnP); false unless told. */
+  readonly portMapping?: boolean;
   readonly settings?: Partial<EngineSettings>;
 }
 
@@ -40,21 +50,58 @@ export async function createClient(options: ClientOptions): Promise<Client> {
         drainMs: 1_000,
       },
       onForeignDatagram: (bytes, from) => {
-        reachability.handleDatagram(bytes, from);
+        if (looksLikeStun(bytes)) reachability.handleDatagram(bytes, from);
+        else carrier.handleDatagram(bytes, from);
+      },
+      sendVirtual: (bytes, to) => {
+        if (routeOf(to).kind === 'relay') carrier.send(bytes, to);
+        else spares.send(bytes, to);
       },
       onError: (error) => {
         rethrowUnlessOfSocket(error);
       },
       ...(options.bind === undefined ? {} : { host: options.bind }),
     });
-    const reachability = new Reachability(transport);
+    const bound = transport.localAddress;
+    const receive = (bytes: Uint8Array, from: Address): void => {
+      transport.receiveVirtual(bytes, from);
+    };
+    const spares = new SpareSockets({ host: bound.address, receive });
+    const sendUdp = (bytes: Uint8Array, to: Address): void => {
+      transport.sendForeign(bytes, to);
+    };
+    const carrier = new RelayCarrier({ sendUdp, receive });
+    const onChange = (): void => {
+      links.onOwnCandidates();
+    };
+    const reachability = new Reachability({ bound, send: sendUdp, onChange });
+    const mapping = new PortMapping({
+      localPort: bound.port,
+      onMapped: (address) => {
+        reachability.setMapped(address);
+      },
+    });
+    const watch = new InterfaceWatch({
+      onChange: () => {
+        mapping.refresh();
+        links.onAddressChange();
+      },
+    });
+    const isMapping = options.portMapping ?? false;
+    const sources: Startable[] = isMapping ? [watch, mapping] : [watch];
+    const portMapping = isMapping ? () => mapping.finding : undefined;
+    const { privateKey } = profile.keyPair;
+    const { settleMs } = settings;
+    const links = new PeerLinks({
+      ...{ transport, reachability, carrier, spares, sources, portMapping, privateKey, settleMs },
+    });
     return new Client({
       profile,
-      transport,
-      reachability,
+      links,
       settings,
       tls: options.tls ?? true,
       accept: options.accept ?? 'auto',
+      path: options.path ?? 'auto',
       agent,
     });
   } catch (error) {

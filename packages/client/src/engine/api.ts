@@ -188,6 +188,8 @@ export interface ParleyClient {
    * and was then introduced through a gateway, the fingerprint is `gateway`: the pinned key is forgotten.
    */
   trust(subject: string): Promise<{ trusted: string; fingerprint: string }>;
+  /** The server that was connected to last, also by an earlier run of this profile; null when there was none. */
+  readonly lastServer: string | null;
   status(): Status;
   /** What names the key of this device, for people to compare. */
   readonly ownKey: string;

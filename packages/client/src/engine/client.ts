@@ -5,19 +5,23 @@ import type {
   CallOptions,
   ClientEvent,
   ConnectedServer,
+  Diagnosis,
   FoundServer,
   Notice,
   ParleyClient,
   Path,
+  PathTo,
+  PathPolicy,
   ServerStateEvent,
   Status,
 } from './api.js';
+import { diagnose } from './diagnosis.js';
 import { EventHub } from './event-hub.js';
 import { IncomingCalls } from './incoming-calls.js';
 import { discoverServers } from './lan-discovery.js';
-import type { PeerTransport } from './ports.js';
+import { allPages } from './pages.js';
+import type { PeerLinks } from './peer-links.js';
 import { keyFingerprint, type Profile } from './profile.js';
-import type { Reachability } from './reachability.js';
 import { RoomStay } from './room-stay.js';
 import { parseServerAddress } from './server-address.js';
 import { ServerDebts } from './server-debts.js';
@@ -26,24 +30,19 @@ import { Session } from './session.js';
 import type { EngineSettings } from './settings.js';
 import type { Engagement, Surroundings } from './surroundings.js';
 import { Trust } from './trust.js';
-import { orAborted, Turnstile, within } from './waits.js';
+import { orAborted, Turnstile } from './waits.js';
 
 export interface ClientParts {
   readonly profile: Profile;
-  readonly transport: PeerTransport;
-  readonly reachability: Reachability;
+  readonly links: PeerLinks;
   readonly settings: EngineSettings;
   readonly tls: boolean;
   readonly accept: AcceptPolicy;
+  /** Which ways may be taken to users that have no policy of their own. */
+  readonly path: PathPolicy;
   /** Name and version, told to the server. */
   readonly agent: string;
 }
-
-/** Of 500 names each: more than any server has accounts. */
-const pagesLimit = 2_000;
-
-/** How long the first addresses wait for what STUN sees; it is told later, too. */
-const stunWaitMs = 400;
 
 export class Client implements ParleyClient {
   readonly #parts: ClientParts;
@@ -129,21 +128,21 @@ export class Client implements ParleyClient {
   }
 
   async users(options?: CallOptions): Promise<{ name: string; online: boolean }[]> {
-    return this.#allPages(async (after) => {
+    return allPages(async (after) => {
       const { users, next } = await this.#online().call('user.list', after, options);
       return { items: users, next };
     });
   }
 
   async connectedUsers(options?: CallOptions): Promise<{ name: string; door: string }[]> {
-    return this.#allPages(async (after) => {
+    return allPages(async (after) => {
       const { users, next } = await this.#online().call('user.connected', after, options);
       return { items: users, next };
     });
   }
 
   async rooms(options?: CallOptions): Promise<{ name: string; owner: string; members: number }[]> {
-    return this.#allPages(async (after) => {
+    return allPages(async (after) => {
       const { rooms, next } = await this.#online().call('room.list', after, options);
       return { items: rooms, next };
     });
@@ -248,6 +247,10 @@ export class Client implements ParleyClient {
     };
   }
 
+  get lastServer(): string | null {
+    return this.#parts.profile.pins.lastServer ?? null;
+  }
+
   get ownKey(): string {
     return keyFingerprint(Buffer.from(this.#parts.profile.keyPair.publicKey).toString('base64'));
   }
@@ -255,6 +258,26 @@ export class Client implements ParleyClient {
   keyOf(user: string): string | null {
     const key = this.#server && this.#parts.profile.pins.userKey(this.#server.address.text, user);
     return key === undefined ? null : keyFingerprint(key);
+  }
+
+  pathTo(user?: string): PathTo {
+    const current = this.#current;
+    const peer = user ?? (current?.kind === 'user' ? current.name : undefined);
+    if (peer === undefined) throw new ParleyError('NO_CONVERSATION', 'name a user, or open a session first');
+    return { peer, policy: this.#policyOf(peer), report: this.#parts.links.reportOf(peer) ?? null };
+  }
+
+  setPathPolicy(user: string, policy: PathPolicy | null): void {
+    if (!namePattern.test(user)) throw new ParleyError('UNKNOWN_USER', `no user is named ${JSON.stringify(user)}`);
+    this.#parts.profile.paths.set(this.#connected().address.text, user, policy);
+  }
+
+  diagnose(user?: string, { signal }: CallOptions = {}): Promise<Diagnosis> {
+    // A promise, whatever is wrong.
+    return Promise.resolve().then(() => {
+      const server = user === undefined ? this.#connected() : this.#online();
+      return diagnose({ client: this, links: this.#parts.links, server }, user, signal);
+    });
   }
 
   async disconnect({ signal }: CallOptions = {}): Promise<void> {
@@ -338,8 +361,7 @@ export class Client implements ParleyClient {
         await this.#leaveServer();
       });
     } finally {
-      this.#parts.reachability.stop();
-      await this.#parts.transport.close();
+      await this.#parts.links.close();
       this.#parts.profile.release();
     }
   }
@@ -357,41 +379,26 @@ export class Client implements ParleyClient {
       if (server.user !== undefined) throw new ParleyError('ALREADY_LOGGED_IN', `already logged in as ${server.user}`);
       const deviceKey = Buffer.from(this.#parts.profile.keyPair.publicKey).toString('base64');
       // Whoever gives up waiting is logged in all the same when the server says so.
-      const login = server.call(method, { name, password, deviceKey }, { timeoutMs: 60_000 }).then(async (reply) => {
+      const login = server.call(method, { name, password, deviceKey }, { timeoutMs: 60_000 }).then((reply) => {
         if (reply.user !== name) throw new ParleyError('INTERNAL', `the server takes us for ${reply.user}`);
         server.loggedIn(reply);
-        await this.#publishCandidates(server);
+        this.#parts.links.useServer(server);
         return { user: reply.user };
       });
       return orAborted(login, stop);
     });
   }
 
-  /** Tells the server where this device may be reached: at once, and again when STUN has answered. */
-  async #publishCandidates(server: ServerLink): Promise<void> {
-    const { reachability } = this.#parts;
-    const publish = async (): Promise<void> => {
-      try {
-        await server.call('path.publish', { candidates: reachability.candidates() });
-      } catch (error) {
-        // When the connection breaks, the next one publishes anew.
-        if (!(error instanceof ParleyError)) throw error;
-      }
-    };
-    const { hello, remoteAddress } = server.connection;
-    const asked = reachability.ask({ address: remoteAddress, port: hello.stunPort });
-    await publish();
-    const published = asked.then(publish);
-    await within(published, stunWaitMs);
-  }
-
   // --- the server ---------------------------------------------------------------------------------------------------
 
   #onServerState(state: ServerStateEvent['state']): void {
-    if (state === 'lost') this.#calls.hangUp();
+    if (state === 'lost') {
+      this.#calls.hangUp();
+      this.#parts.links.onServerLost();
+    }
     this.#emit({ event: 'server', state });
     const current = this.#current;
-    if (!current?.isOpen || current.status().path === 'direct') return;
+    if (!current?.isOpen || current.status().path !== 'gateway') return;
     if (state === 'lost')
       this.#notices.emit({ level: 'info', text: 'what is said through the gateway waits for the server' });
     if (state === 'back' && this.#server?.user === undefined) current.onServerGone();
@@ -401,6 +408,8 @@ export class Client implements ParleyClient {
     if (event.name === 'session.incoming') this.#onCall(event.params);
     // Also the last receipts for one that is being left.
     else if (event.name === 'gateway.frames') this.#engagement?.onServerEvent(event);
+    else if (event.name === 'path.offered') this.#parts.links.onOffered(event.params);
+    else if (event.name === 'relay.frames') this.#parts.links.carrier.handleFrames(event.params.frames);
     else if (event.name === 'session.cancelled') this.#calls.onCancelled(event.params.peer);
     else this.#current?.onServerEvent(event);
   }
@@ -417,11 +426,8 @@ export class Client implements ParleyClient {
   /** After a reconnect: the server may be a new process, which knows nothing of what is open. */
   async #restore(): Promise<void> {
     await this.#debts.pay();
-    const server = this.#online();
-    // Not waited for: what STUN sees may come later.
-    const published = this.#publishCandidates(server);
+    this.#parts.links.useServer(this.#online());
     await this.#current?.restore();
-    await within(published, 0);
   }
 
   #onServerGone(reason: ParleyError): void {
@@ -436,19 +442,24 @@ export class Client implements ParleyClient {
   #forgetServer(): void {
     this.#server = undefined;
     this.#debts.forget();
-    this.#parts.reachability.stop();
+    void this.#parts.links.forgetServer();
   }
 
   #surroundings(): Surroundings {
     const server = this.#online();
-    const { transport, settings } = this.#parts;
+    const { links, settings } = this.#parts;
     return {
       self: server.user,
       server,
       debts: this.#debts,
       trust: this.#trust,
-      transport,
       settings,
+      openLink: (introduction, handlers) => {
+        return links.open(introduction, server, this.#policyOf(introduction.peer), handlers);
+      },
+      useRelay: (introduction, grant) => {
+        links.onGrant(introduction, grant);
+      },
       emit: (event) => {
         this.#emit(event);
       },
@@ -458,19 +469,9 @@ export class Client implements ParleyClient {
     };
   }
 
-  async #allPages<T>(page: (after: { after?: string }) => Promise<{ items: T[]; next: string | null }>): Promise<T[]> {
-    const all: T[] = [];
-    let next: string | null | undefined;
-    for (let pages = 0; next !== null; pages += 1) {
-      if (pages === pagesLimit) throw new ParleyError('INTERNAL', 'the list of the server is endless');
-      const got = await page(next === undefined ? {} : { after: next });
-      for (const item of got.items) all.push(item);
-      // A page that leads nowhere new would never end either.
-      if (got.next !== null && next !== undefined && got.next <= next)
-        throw new ParleyError('INTERNAL', 'the pages of the server do not go on');
-      next = got.next;
-    }
-    return all;
+  #policyOf(user: string): PathPolicy {
+    const { profile, path } = this.#parts;
+    return (this.#server && profile.paths.of(this.#server.address.text, user)) ?? path;
   }
 
   #connected(): ServerLink {

@@ -54,6 +54,7 @@ export class ControlConnection {
   #yielding = false;
   #lost: ParleyError | undefined;
   #hello: Result<'server.hello'> | undefined;
+  #clockAheadMs: number | null = null;
 
   private constructor(socket: Socket, fingerprint: string | null, options: ControlOptions) {
     this.#socket = socket;
@@ -90,6 +91,11 @@ export class ControlConnection {
   get hello(): Result<'server.hello'> {
     if (!this.#hello) throw new Error('used before the hello');
     return this.#hello;
+  }
+
+  /** How far this device's clock is ahead of the server's, milliseconds, when they met; null when it did not say. */
+  get clockAheadMs(): number | null {
+    return this.#clockAheadMs;
   }
 
   /** The server's IP address, where its STUN port is too. */
@@ -133,6 +139,7 @@ export class ControlConnection {
 
   async #greet(address: ServerAddress, signal: AbortSignal | undefined): Promise<void> {
     let hello: Result<'server.hello'>;
+    const startedAt = performance.now();
     try {
       const params = { protocol: protocolVersion, agent: this.#options.agent };
       hello = await this.call('server.hello', params, { ...(signal ? { signal } : {}) });
@@ -146,6 +153,8 @@ export class ControlConnection {
     if (hello.protocol !== protocolVersion) throw new ParleyError('VERSION_UNSUPPORTED');
     // From here on its end is a loss.
     this.#hello = hello;
+    const halfWayMs = (performance.now() - startedAt) / 2;
+    this.#clockAheadMs = hello.time === null ? null : Date.now() - halfWayMs - hello.time;
     const intervalMs = this.#options.settings.pingIntervalMs ?? hello.pingIntervalMs;
     this.#pings = setInterval(() => {
       this.#ping(intervalMs);

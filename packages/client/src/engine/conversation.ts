@@ -16,12 +16,12 @@ import {
   type Introduction,
   type MessageRecord,
 } from '@parley/protocol';
-import { reachableCandidates } from '@parley/rendezvous';
-import { TransportError, type Introduction as TransportIntroduction, type LinkEnd } from '@parley/transport';
+import { describeVerdict, type PathReport } from '@parley/rendezvous';
+import { TransportError, type LinkEnd } from '@parley/transport';
 import type { CallOptions, ClientEvent, ConversationKeys, Notice, Path } from './api.js';
 import { GatewayLink, systemLinkClock, type GatewayServer } from './gateway-link.js';
 import { GatewayPace } from './gateway-pace.js';
-import type { LinkHandlers, PeerLink, PeerTransport } from './ports.js';
+import type { LinkHandlers, PeerLink } from './ports.js';
 import type { EngineSettings } from './settings.js';
 import { Unconfirmed } from './unconfirmed.js';
 import { orAborted, Turnstile, within } from './waits.js';
@@ -38,18 +38,20 @@ export interface ConversationOptions {
   /** Null in a session. */
   readonly room: string | null;
   readonly self: string;
-  readonly transport: PeerTransport;
+  /** Begins a link to a device. @throws TransportError for an introduction that cannot be used */
+  openLink(introduction: DeviceIntroduction, handlers: LinkHandlers): PeerLink;
   readonly server: GatewayServer;
   readonly settings: EngineSettings;
   emit(event: ClientEvent): void;
   notice(notice: Notice): void;
   /** The link to a member ended by itself. The member stays, without a link. */
-  onLinkEnded(peer: string, end: LinkEnd): void;
+  onLinkEnded(peer: string, end: LinkEnd, error: ParleyError): void;
 }
 
 interface Member {
   readonly name: string;
-  readonly path: Path;
+  /** The server can read what is said to it. */
+  readonly isBehindGateway: boolean;
   /** Undefined when it cannot be talked with. */
   link: PeerLink | undefined;
   readonly unconfirmed: Unconfirmed;
@@ -92,13 +94,21 @@ export class Conversation {
     return this.#members.get(peer)?.link !== undefined;
   }
 
-  /** `gateway` as soon as one member is behind one: the server can read what is said. */
+  /** The least good of its members: `gateway` as soon as one is behind one, as the server can read what is said. */
   get path(): Path {
-    return [...this.#members.values()].some(({ path }) => path === 'gateway') ? 'gateway' : 'direct';
+    const members = [...this.#members.values()];
+    if (members.some(({ isBehindGateway }) => isBehindGateway)) return 'gateway';
+    return members.some(({ link }) => link?.path === 'relayed') ? 'relayed' : 'direct';
   }
 
   isBehindGateway(peer: string): boolean {
-    return this.#members.get(peer)?.path === 'gateway';
+    return this.#members.get(peer)?.isBehindGateway === true;
+  }
+
+  /** Of the ways to each member with a link that has any to look for. */
+  get reports(): Map<string, PathReport> {
+    const members = [...this.#members.values()];
+    return new Map(members.flatMap(({ name, link }) => (link?.report ? [[name, link.report]] : [])));
   }
 
   /** The longest smoothed round trip, milliseconds; null before the first measurement. */
@@ -125,7 +135,7 @@ export class Conversation {
   /** A member that no link can be made to, for now. What is sent to it fails. */
   addUnlinked(peer: string): void {
     this.removeMember(peer);
-    this.#members.set(peer, newMember(peer, 'direct'));
+    this.#members.set(peer, newMember(peer, false));
   }
 
   /**
@@ -137,22 +147,32 @@ export class Conversation {
     const { peer } = introduction;
     if (this.#isEnded) return Promise.reject(new ParleyError('NO_CONVERSATION'));
     this.removeMember(peer);
-    const member = newMember(peer, introduction.via === 'gateway' ? 'gateway' : 'direct');
+    const member = newMember(peer, introduction.via === 'gateway');
     this.#members.set(peer, member);
     return new Promise((resolve, reject) => {
+      let told: Path | undefined;
       const handlers: LinkHandlers = {
         established: () => {
+          told = member.link?.path;
           if (this.#isCurrent(member)) established();
           resolve();
+        },
+        moved: () => {
+          if (told === undefined || !member.link || member.link.path === told) return;
+          told = member.link.path;
+          this.#tellPath(member.link, peer);
         },
         message: (bytes) => {
           this.#receive(member, bytes);
         },
         ended: (end) => {
+          const report = member.link?.report;
           member.link = undefined;
           this.#fail(member);
-          reject(new ParleyError(end.kind === 'no-path' ? 'NO_PATH' : 'PEER_LOST'));
-          if (this.#isCurrent(member)) this.#options.onLinkEnded(peer, end);
+          const why = report && describeVerdict(report);
+          const error = end.kind === 'no-path' ? new ParleyError('NO_PATH', why) : new ParleyError('PEER_LOST');
+          reject(error);
+          if (this.#isCurrent(member)) this.#options.onLinkEnded(peer, end, error);
         },
       };
       if (introduction.via === 'gateway') {
@@ -161,7 +181,7 @@ export class Conversation {
         return;
       }
       try {
-        member.link = this.#options.transport.open(forTransport(introduction), handlers);
+        member.link = this.#options.openLink(introduction, handlers);
       } catch (cause) {
         if (!(cause instanceof TransportError)) throw cause;
         this.#warn(`the introduction to ${peer} cannot be used: ${cause.message}`);
@@ -326,6 +346,12 @@ export class Conversation {
     if (link) this.#sendOn(name, link, encodeReceiptFrame(id));
   }
 
+  /** A person may wonder why it became faster, or slower. */
+  #tellPath({ path, report }: PeerLink, peer: string): void {
+    const why = report ? describeVerdict(report) : path;
+    this.#options.notice({ level: 'info', text: `the way to ${peer} is another one now: ${why}` });
+  }
+
   /** False when the link takes nothing more. */
   #sendOn(peer: string, link: PeerLink, frame: Uint8Array): boolean {
     try {
@@ -396,16 +422,6 @@ export class Conversation {
   }
 }
 
-function newMember(name: string, path: Path): Member {
-  return { name, path, link: undefined, unconfirmed: new Unconfirmed(), malformed: 0 };
-}
-
-function forTransport({ id, deviceKey, psk, role, candidates }: DeviceIntroduction): TransportIntroduction {
-  return {
-    id: Buffer.from(id, 'hex'),
-    peerKey: Buffer.from(deviceKey, 'base64'),
-    psk: Buffer.from(psk, 'base64'),
-    role,
-    candidates: reachableCandidates(candidates),
-  };
+function newMember(name: string, isBehindGateway: boolean): Member {
+  return { name, isBehindGateway, link: undefined, unconfirmed: new Unconfirmed(), malformed: 0 };
 }

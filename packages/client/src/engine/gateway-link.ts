@@ -106,6 +106,14 @@ export class GatewayLink implements PeerLink {
   }
 
   /** The server reads what goes this way. */
+  get path(): 'gateway' {
+    return 'gateway';
+  }
+
+  get report(): undefined {
+    return undefined;
+  }
+
   get keys(): undefined {
     return undefined;
   }

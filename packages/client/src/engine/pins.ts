@@ -29,6 +29,11 @@ export class Pins {
     return this.#servers.get(server);
   }
 
+  /** The one that was pinned last. */
+  get lastServer(): string | undefined {
+    return [...this.#servers.keys()].at(-1);
+  }
+
   /** Compares a server's certificate with the pinned one, and pins the first one seen. */
   checkServer(server: string, fingerprint: string): PinVerdict {
     const pinned = this.#servers.get(server);

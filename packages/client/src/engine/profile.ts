@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { makePrivateDirectory, readIfThere, writePrivateFile } from '@parley/files';
 import { ParleyError } from '@parley/protocol';
 import type { KeyPair } from '@parley/transport';
+import { PathPolicies } from './path-policies.js';
 import { Pins } from './pins.js';
 import { ProfileLock } from './profile-lock.js';
 
@@ -17,6 +18,7 @@ export class Profile {
   readonly home: string;
   readonly keyPair: KeyPair;
   readonly pins: Pins;
+  readonly paths: PathPolicies;
   readonly #lock: ProfileLock;
 
   /**
@@ -34,6 +36,7 @@ export class Profile {
     try {
       this.keyPair = loadKeyPair(join(this.home, 'device.key'), keys);
       this.pins = new Pins(join(this.home, 'pins.json'));
+      this.paths = new PathPolicies(join(this.home, 'paths.json'));
     } catch (cause) {
       this.#lock.release();
       throw unusable(home, cause);

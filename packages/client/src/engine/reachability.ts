@@ -1,68 +1,169 @@
-/** Finds the addresses under which this device may be reached: its interfaces', and what the server's STUN port sees. */
+/** Finds the addresses under which this device may be reached, and what NAT is before it; asks anew when the network changes. */
 import { randomBytes } from 'node:crypto';
 import { networkInterfaces } from 'node:os';
-import { limits, type Candidate } from '@parley/protocol';
-import { BindingTransaction, gatherCandidates, type Address } from '@parley/rendezvous';
-import type { PeerTransport } from './ports.js';
+import { limits } from '@parley/protocol';
+import {
+  gatherCandidates,
+  NatDiscovery,
+  type Address,
+  type Candidate,
+  type NatFindings,
+  type NatKind,
+} from '@parley/rendezvous';
+
+/** The server's STUN ports. */
+export interface StunServer {
+  readonly address: string;
+  readonly port: number;
+  /** Undefined on a server that has one port only: then the kind of NAT stays unknown. */
+  readonly otherPort: number | undefined;
+}
+
+export interface ReachabilityOptions {
+  /** Where the one socket is bound. */
+  readonly bound: Address;
+  /** Sends on the one socket. */
+  send(bytes: Uint8Array, to: Address): void;
+  /** Addresses or the kind of NAT are known better, or are others. */
+  onChange(): void;
+}
+
+const nothingFound: NatFindings = {
+  reflexive: undefined,
+  mapping: undefined,
+  filtering: undefined,
+  isUdpBlocked: false,
+};
 
 export class Reachability {
-  readonly #transport: PeerTransport;
-  #transaction: BindingTransaction | undefined;
-  #stun: Address | undefined;
+  readonly #options: ReachabilityOptions;
+  #server: StunServer | undefined;
+  #discovery: NatDiscovery | undefined;
+  #findings = nothingFound;
+  #mapped: Address | undefined;
   #timer: NodeJS.Timeout | undefined;
-  #reflexive: Address | undefined;
-  #settled: () => void = () => undefined;
+  #done: () => void = () => undefined;
+  #asking: Promise<void> | undefined;
 
-  constructor(transport: PeerTransport) {
-    this.#transport = transport;
+  constructor(options: ReachabilityOptions) {
+    this.#options = options;
   }
 
-  /** Asks a STUN server anew; settles when it has answered or will not. */
-  async ask(stun: Address): Promise<void> {
+  /** What is known now; while it is asked anew, what was known before. */
+  get findings(): NatFindings {
+    return this.#findings;
+  }
+
+  get nat(): NatKind {
+    const { mapping, filtering, isUdpBlocked } = this.#findings;
+    return { mapping, filtering, isUdpBlocked };
+  }
+
+  /** The server to ask; undefined when there is none any more. What it saw goes with it. */
+  setServer(server: StunServer | undefined): void {
     this.stop();
-    this.#stun = stun;
-    this.#reflexive = undefined;
-    this.#transaction = new BindingTransaction(performance.now(), randomBytes(12));
-    const settled = new Promise<void>((resolve) => {
-      this.#settled = resolve;
+    this.#server = server;
+    this.#findings = nothingFound;
+  }
+
+  /** The address that the router gave, or none any more. */
+  setMapped(mapped: Address | undefined): void {
+    this.#mapped = mapped;
+    this.#options.onChange();
+  }
+
+  /** Asks the server what it sees; settles when it has answered, or will not. Who asks meanwhile waits for the same. */
+  ask(): Promise<void> {
+    this.#asking ??= this.#ask().finally(() => {
+      this.#asking = undefined;
     });
-    this.#drive();
-    await settled;
+    return this.#asking;
   }
 
-  /** Takes a datagram that is not the transport's own. */
+  /** Takes a datagram that may be an answer to a question of STUN. */
   handleDatagram(bytes: Uint8Array, from: Address): void {
-    if (from.address !== this.#stun?.address || from.port !== this.#stun.port) return;
-    if (!this.#transaction?.handleDatagram(bytes)) return;
-    const { state } = this.#transaction;
-    if (state.kind === 'done') this.#reflexive = state.mapped;
-    this.stop();
+    if (!this.#discovery?.handleDatagram(performance.now(), from, bytes)) return;
+    this.#take(this.#discovery.findings);
+    this.#drive();
   }
 
-  candidates(): Candidate[] {
-    const interfaces = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
-    const bound = this.#transport.localAddress;
-    return gatherCandidates({ interfaces, bound, reflexive: this.#reflexive, most: limits.candidates });
+  /** The most useful first. @param mayUseLoopback the peer may be on this machine */
+  candidates(mayUseLoopback: boolean): Candidate[] {
+    const interfaces = Object.entries(networkInterfaces()).flatMap(([name, addresses]) =>
+      (addresses ?? []).map(({ address, internal }) => ({ name, address, internal })),
+    );
+    const { reflexive } = this.#findings;
+    const { bound } = this.#options;
+    return gatherCandidates({
+      ...{ interfaces, bound, reflexive, mapped: this.#mapped, mayUseLoopback, most: limits.candidates },
+    });
   }
 
   stop(): void {
     clearTimeout(this.#timer);
-    this.#transaction = undefined;
-    this.#settled();
+    this.#discovery = undefined;
+    this.#done();
+  }
+
+  async #ask(): Promise<void> {
+    const server = this.#server;
+    if (!server) return;
+    const done = new Promise<void>((resolve) => {
+      this.#done = resolve;
+    });
+    this.#discovery = new NatDiscovery(performance.now(), {
+      server: { address: server.address, port: server.port },
+      otherPort: server.otherPort,
+      ownAddresses: Object.values(networkInterfaces()).flatMap((list) => (list ?? []).map(({ address }) => address)),
+      random: (length) => randomBytes(length),
+      before: this.#findings,
+    });
+    this.#drive();
+    await done;
   }
 
   #drive(): void {
-    const transaction = this.#transaction;
-    if (!transaction || !this.#stun) return;
-    const request = transaction.handleTimeout(performance.now());
-    if (request) this.#transport.sendForeign(request, this.#stun);
-    const next = transaction.nextTimeout();
-    if (next === undefined) {
+    clearTimeout(this.#timer);
+    const discovery = this.#discovery;
+    if (!discovery) return;
+    discovery.handleTimeout(performance.now());
+    for (let next = discovery.pollTransmit(); next; next = discovery.pollTransmit()) {
+      this.#options.send(next.bytes, next.to);
+    }
+    const at = discovery.nextTimeout();
+    if (discovery.isDone || at === undefined) {
+      this.#take(discovery.findings);
       this.stop();
       return;
     }
-    this.#timer = setTimeout(() => {
-      this.#drive();
-    }, next - performance.now());
+    this.#timer = setTimeout(
+      () => {
+        this.#drive();
+      },
+      Math.max(1, at - performance.now()),
+    );
   }
+
+  /** While it is being found out, what was known of the kind of NAT stays: it seldom changes. */
+  #take(found: NatFindings): void {
+    const before = this.#findings;
+    const isDone = this.#discovery?.isDone === true;
+    this.#findings = {
+      reflexive: found.reflexive ?? (isDone ? undefined : before.reflexive),
+      mapping: found.mapping ?? (isDone ? undefined : before.mapping),
+      filtering: found.filtering ?? (isDone ? undefined : before.filtering),
+      isUdpBlocked: found.isUdpBlocked,
+    };
+    if (!isSame(before, this.#findings)) this.#options.onChange();
+  }
+}
+
+function isSame(a: NatFindings, b: NatFindings): boolean {
+  return (
+    a.reflexive?.address === b.reflexive?.address &&
+    a.reflexive?.port === b.reflexive?.port &&
+    a.mapping === b.mapping &&
+    a.filtering === b.filtering &&
+    a.isUdpBlocked === b.isUdpBlocked
+  );
 }

@@ -41,8 +41,8 @@ export class RoomStay implements Engagement {
       ...around,
       id: entered.id,
       room: entered.room,
-      onLinkEnded: (peer, end) => {
-        this.#onLinkEnded(peer, end);
+      onLinkEnded: (peer, end, error) => {
+        this.#onLinkEnded(peer, end, error);
       },
     });
     for (const introduction of entered.introductions) this.#meet(introduction.peer, introduction);
@@ -69,6 +69,7 @@ export class RoomStay implements Engagement {
       path: this.path,
       rttMs: this.#conversation.rttMs,
       keys: this.#conversation.keys,
+      reports: this.#conversation.reports,
     };
   }
 
@@ -165,7 +166,7 @@ export class RoomStay implements Engagement {
     this.#tell(how);
   }
 
-  #onLinkEnded(peer: string, end: LinkEnd): void {
+  #onLinkEnded(peer: string, end: LinkEnd, error: ParleyError): void {
     if (!this.#isOpen) return;
     if (end.kind === 'closed' && end.by === 'peer') {
       // It left; should it still be a member, the server introduces it anew.
@@ -178,7 +179,7 @@ export class RoomStay implements Engagement {
       return;
     }
     const why =
-      end.kind === 'no-path' ? `${noPathText(peer)}, or it does not trust this device` : 'the connection broke';
+      end.kind === 'no-path' ? `${noPathText(peer, error)}; or it does not trust this device` : 'the connection broke';
     this.#warn(`${peer} gets nothing from here: ${why}; trying again`);
     this.#relinkSoon();
   }

@@ -23,6 +23,15 @@ export interface ServerLinkOptions {
   onGone(reason: ParleyError): void;
 }
 
+/** Where a server is, in the network. */
+export interface ServerPlace {
+  readonly address: string;
+  /** This machine: then peers may be on it, too. */
+  readonly isLoopback: boolean;
+  /** TCP and UDP ports that are the server's. */
+  readonly ports: readonly number[];
+}
+
 interface Login {
   readonly user: string;
   readonly resumeToken: string;
@@ -36,6 +45,7 @@ export class ServerLink {
   readonly #options: ServerLinkOptions;
   readonly #stop = new AbortController();
   #connection: ControlConnection | undefined;
+  #place: ServerPlace = { address: '', isLoopback: false, ports: [] };
   #login: Login | undefined;
   #isReconnecting = false;
   /** Names the connection that counts, or is about to; what older ones still say does not. */
@@ -56,6 +66,7 @@ export class ServerLink {
     const firstContact = options.tls && options.profile.pins.server(options.address.text) === undefined;
     const connection = await ControlConnection.open(options.address, link.#controlOptions(), signal);
     link.#connection = connection;
+    link.#learnPlace(connection);
     return {
       link,
       connected: { server: options.address.text, fingerprint: connection.fingerprint, firstContact },
@@ -64,6 +75,11 @@ export class ServerLink {
 
   get user(): string | undefined {
     return this.#login?.user;
+  }
+
+  /** Where it is, or was when it was there last. */
+  get place(): ServerPlace {
+    return this.#place;
   }
 
   get isUp(): boolean {
@@ -188,6 +204,7 @@ export class ServerLink {
       if (this.#login) await this.#resume(connection, this.#login.resumeToken);
       this.#stop.signal.throwIfAborted();
       this.#connection = connection;
+      this.#learnPlace(connection);
       if (this.#login) await this.#options.restore();
       if (this.connection !== connection || this.#current !== mine) throw new ParleyError('SERVER_LOST');
     } catch (error) {
@@ -201,6 +218,12 @@ export class ServerLink {
     this.#held = undefined;
     this.#options.onState('back');
     for (const event of held) this.#onEvent(event);
+  }
+
+  #learnPlace({ remoteAddress: address, hello }: ControlConnection): void {
+    const { stunPort, otherStunPort } = hello;
+    const ports = [this.address.port, stunPort, ...(otherStunPort === null ? [] : [otherStunPort])];
+    this.#place = { address, isLoopback: address === '::1' || address.startsWith('127.'), ports };
   }
 
   async #resume(connection: ControlConnection, token: string): Promise<void> {

@@ -43,7 +43,7 @@ export class Session implements Engagement {
   }
 
   get path(): Path {
-    return this.#introduction.via === 'gateway' ? 'gateway' : 'direct';
+    return this.#conversation.path;
   }
 
   /** @throws ParleyError INTERNAL when the server introduces somebody else than was asked for */
@@ -76,8 +76,7 @@ export class Session implements Engagement {
       void this.#conversation.close();
       void this.#tellServer(reason);
       if (reason !== 'NO_PATH') throw error;
-      const text = `${noPathText(this.name)} (a firewall may drop UDP between the two; try another network, or --bind with another address)`;
-      throw new ParleyError('NO_PATH', text, { cause: error });
+      throw new ParleyError('NO_PATH', noPathText(this.name, error), { cause: error });
     }
   }
 
@@ -88,6 +87,7 @@ export class Session implements Engagement {
       path: this.path,
       rttMs: this.#conversation.rttMs,
       keys: this.#conversation.keys,
+      reports: this.#conversation.reports,
     };
   }
 
@@ -139,7 +139,11 @@ export class Session implements Engagement {
     if (!this.isOpen) return;
     // Behind a gateway the server itself is the other end: the link learns from it whether the session still stands.
     if (this.path === 'gateway') this.#conversation.resumeGatewayLinks();
-    else await this.#around.server.call('session.restore', { peer: this.name, id: this.#introduction.id });
+    else {
+      const { id } = this.#introduction;
+      const { relay } = await this.#around.server.call('session.restore', { peer: this.name, id });
+      if (relay) this.#around.useRelay(id, relay);
+    }
   }
 
   onServerGone(): void {
@@ -182,6 +186,9 @@ export function closeReasonOf(error: unknown): CloseReason {
   return code === 'KEY_CHANGED' || code === 'NO_PATH' || code === 'PEER_LOST' ? code : 'ended';
 }
 
-export function noPathText(peer: string): string {
-  return `no network path to the device of ${peer} was found: none of its addresses answered over UDP`;
+/** @param reason what a link ended with */
+export function noPathText(peer: string, reason: unknown): string {
+  const why =
+    reason instanceof ParleyError && reason.code === 'NO_PATH' ? reason.message : 'none of its addresses answered';
+  return `${peer} is online, but its device was not reached: ${why}`;
 }

@@ -16,6 +16,8 @@ export interface EngineSettings {
   readonly lingerMs: number;
   /** How long all paths to a peer are tried. */
   readonly pathTimeoutMs: number;
+  /** How long a link that stands may look for a direct path before its user hears of it. */
+  readonly settleMs: number;
   /** A peer that was not heard of for this long, or holds up `send` and confirms nothing for as long, is lost; it is pinged after each `keepAliveMs` of silence. */
   readonly peerIdleTimeoutMs: number;
   readonly keepAliveMs: number;
@@ -31,6 +33,7 @@ export const defaultSettings: EngineSettings = {
   ringMs: limits.ringMs,
   lingerMs: 3_000,
   pathTimeoutMs: 10_000,
+  settleMs: 150,
   peerIdleTimeoutMs: 35_000,
   keepAliveMs: 10_000,
 };

@@ -1,6 +1,6 @@
 import type { CallOptions, ClientEvent, ConversationStatus, Notice } from './api.js';
-import type { ServerEvent } from '@parley/protocol';
-import type { PeerTransport } from './ports.js';
+import type { DeviceIntroduction, RelayGrant, ServerEvent } from '@parley/protocol';
+import type { LinkHandlers, PeerLink } from './ports.js';
 import type { ServerDebts } from './server-debts.js';
 import type { ServerLink } from './server-link.js';
 import type { EngineSettings } from './settings.js';
@@ -13,8 +13,11 @@ export interface Surroundings {
   readonly server: ServerLink;
   readonly debts: ServerDebts;
   readonly trust: Trust;
-  readonly transport: PeerTransport;
   readonly settings: EngineSettings;
+  /** Begins a link to a device, by whatever way there is. @throws TransportError for an introduction that cannot be used */
+  openLink(introduction: DeviceIntroduction, handlers: LinkHandlers): PeerLink;
+  /** Another channel of the relay for the link of that introduction. */
+  useRelay(introduction: string, grant: RelayGrant): void;
   emit(event: ClientEvent): void;
   notice(notice: Notice): void;
 }

@@ -12,7 +12,7 @@ const id = '00'.repeat(16);
 const key = (byte: number): string => Buffer.alloc(32, byte).toString('base64');
 
 function device(peer: string, deviceKey: string): Introduction {
-  return { via: 'device', id, peer, deviceKey, psk: key(0), role: 'initiator', candidates: [] };
+  return { via: 'device', id, peer, deviceKey, psk: key(0), role: 'initiator', candidates: [], relay: null };
 }
 
 function gateway(peer: string): Introduction {

@@ -1,7 +1,18 @@
 /** Stand-ins for tests: a client without a network, a clock turned by hand, streams that remember. */
 import { Writable } from 'node:stream';
 import { ParleyError, type ErrorCode } from '@parley/protocol';
-import type { CallOptions, ClientEvent, FoundServer, Notice, ParleyClient, Path, Status } from '../engine/api.js';
+import type {
+  CallOptions,
+  ClientEvent,
+  Diagnosis,
+  FoundServer,
+  Notice,
+  ParleyClient,
+  Path,
+  PathPolicy,
+  PathTo,
+  Status,
+} from '../engine/api.js';
 import type { Timer } from './timer.js';
 
 /** Does what it is asked, remembers it, and fails where told. */
@@ -21,6 +32,8 @@ export class FakeClient implements ParleyClient {
   /** By which way conversations go from now on. */
   path: Path = 'direct';
   found: FoundServer[] = [];
+  readonly policies = new Map<string, PathPolicy>();
+  lastServer: string | null = null;
   roomList = [{ name: 'lobby', owner: 'alice', members: 2 }];
   members = ['alice', 'bob'];
   closed = false;
@@ -84,15 +97,40 @@ export class FakeClient implements ParleyClient {
     await this.#called('open', [peer], options);
     this.state = {
       ...this.state,
-      conversation: { kind: 'user', name: peer, path: this.path, rttMs: null, keys: null },
+      conversation: { kind: 'user', name: peer, path: this.path, rttMs: null, reports: new Map(), keys: null },
     };
     return { peer, path: this.path };
   }
 
   async enter(room: string, options?: CallOptions) {
     await this.#called('enter', [room], options);
-    this.state = { ...this.state, conversation: { kind: 'room', name: room, path: this.path, rttMs: 1.5, keys: null } };
+    this.state = {
+      ...this.state,
+      conversation: { kind: 'room', name: room, path: this.path, rttMs: 1.5, reports: new Map(), keys: null },
+    };
     return { room, owner: 'alice', members: this.members, path: this.path };
+  }
+
+  pathTo(user?: string): PathTo {
+    const peer = user ?? this.state.conversation?.name;
+    if (peer === undefined) throw new ParleyError('NO_CONVERSATION');
+    return { peer, policy: this.policies.get(peer) ?? 'auto', report: null };
+  }
+
+  setPathPolicy(user: string, policy: PathPolicy | null): void {
+    if (policy === null) this.policies.delete(user);
+    else this.policies.set(user, policy);
+  }
+
+  async diagnose(user?: string, options?: CallOptions): Promise<Diagnosis> {
+    await this.#called('diagnose', user === undefined ? [] : [user], options);
+    return {
+      findings: [
+        { check: 'server', state: 'ok', text: 'it answers' },
+        { check: 'udp', state: 'problem', text: 'nothing comes back' },
+      ],
+      path: user === undefined ? null : this.pathTo(user),
+    };
   }
 
   async send(text: string, options?: CallOptions) {

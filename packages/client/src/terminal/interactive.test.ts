@@ -93,7 +93,7 @@ describe('a chat at a terminal', () => {
     expect((await terminal.shown()).at(-1)).toBe('alice#lobby [NOT encrypted]>');
     client.state = {
       ...client.state,
-      conversation: { kind: 'room', name: 'lobby', path: 'direct', rttMs: null, keys: null },
+      conversation: { kind: 'room', name: 'lobby', path: 'direct', rttMs: null, reports: new Map(), keys: null },
     };
     client.emit({ event: 'room', room: 'lobby', state: 'left', user: 'zed' });
     expect((await terminal.shown()).at(-1)).toBe('alice#lobby>');

@@ -3,7 +3,7 @@ import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
 import { exitCodes, jsonVersion, protocolVersion } from '@parley/protocol';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-import type { AcceptPolicy } from '../engine/api.js';
+import type { AcceptPolicy, PathPolicy } from '../engine/api.js';
 
 export interface Options {
   /** To connect to at the start, or undefined. */
@@ -16,7 +16,20 @@ export interface Options {
   readonly bind: string | undefined;
   readonly tls: boolean;
   readonly accept: AcceptPolicy;
+  /** Which ways may be taken to users that have no policy of their own. */
+  readonly path: PathPolicy;
+  /** Whether the router is asked for a port. */
+  readonly portMapping: boolean;
+  /** To find out what works, and then to end: `mca doctor`. */
+  readonly doctor: DoctorOptions | undefined;
   readonly ascii: boolean;
+}
+
+export interface DoctorOptions {
+  /** To whom the way is looked for, or undefined. */
+  readonly user: string | undefined;
+  /** Who asks; needed to look for the way to a user. */
+  readonly login: { readonly name: string; readonly password: string } | undefined;
 }
 
 export interface OptionPorts {
@@ -31,6 +44,7 @@ Examples:
   mca chat.example.org              connect, then ask who you are
   mca --home /tmp/alice --no-tls localhost:7420
   mca --script morning.txt          run a file of commands; stop at the first failure
+  mca doctor                        what of this network and the server works, and what not
   echo 'lu' | mca --json localhost  one JSON object a line, for other programs
 
 Exit codes:
@@ -50,6 +64,7 @@ export function parseOptions(argv: readonly string[], ports: OptionPorts): Optio
   const program = new Command('mca')
     .description('Parley: talk directly, device to device.')
     .argument('[server]', 'host or host:port to connect to at the start; in a pipe, when that fails, all ends')
+    .argument('[user]', 'after the word doctor in the place of the server: to whom the way is looked for')
     .option('--json', 'one JSON object a line on standard output, everything else on standard error', false)
     .option('--script <file>', 'run the commands in a file (- is standard input) and stop at the first failure')
     .option(
@@ -62,6 +77,18 @@ export function parseOptions(argv: readonly string[], ports: OptionPorts): Optio
         .argParser(profileName)
         .conflicts('home'),
     )
+    .option('--server <server>', 'with doctor: the server to ask (default: the last one)', nonEmpty)
+    .option(
+      '--login <name>',
+      'with doctor and a user: who you are; the password is taken from PARLEY_PASSWORD',
+      nonEmpty,
+    )
+    .addOption(
+      new Option('--path <policy>', 'which ways may be taken to others; path sets it for one user')
+        .choices(['auto', 'direct-only', 'relay-only'])
+        .default('auto'),
+    )
+    .option('--no-port-mapping', 'do not ask the router for a port (NAT-PMP, UPnP)')
     .option('--bind <address>', 'bind the UDP socket to an address', nonEmpty)
     .option('--no-tls', 'speak with the server without TLS (loopback, or behind a TLS proxy)')
     .addOption(
@@ -88,14 +115,24 @@ export function parseOptions(argv: readonly string[], ports: OptionPorts): Optio
     throw error;
   }
   const given = program.opts<GivenOptions>();
+  const [server, user] = program.args;
+  const isDoctor = server === 'doctor';
+  const problem = misuse(given, user, isDoctor, ports.env);
+  if (problem !== undefined) {
+    ports.writeErr(`error: ${problem}\n(mca --help tells more)\n`);
+    return { exitCode: exitCodes.yours };
+  }
   return {
-    server: program.args[0],
+    server: isDoctor ? given.server : server,
+    doctor: isDoctor ? { user, login: loginOf(given, ports.env) } : undefined,
     json: given.json,
     script: given.script,
     home: given.home === undefined ? profileHome(given.profile ?? 'default', ports.env) : resolve(given.home),
     bind: given.bind,
     tls: given.tls,
     accept: given.accept,
+    path: given.path,
+    portMapping: given.portMapping,
     ascii: given.ascii,
   };
 }
@@ -108,7 +145,34 @@ interface GivenOptions {
   bind?: string;
   tls: boolean;
   accept: AcceptPolicy;
+  path: PathPolicy;
+  portMapping: boolean;
+  server?: string;
+  login?: string;
   ascii: boolean;
+}
+
+/** What is wrong with what was given together; undefined when nothing is. */
+function misuse(
+  { server, login, script }: GivenOptions,
+  user: string | undefined,
+  isDoctor: boolean,
+  env: OptionPorts['env'],
+): string | undefined {
+  if (!isDoctor) {
+    if (user !== undefined) return 'too many arguments';
+    return server === undefined && login === undefined ? undefined : '--server and --login are for mca doctor';
+  }
+  if (script !== undefined) return '--script and doctor do not go together';
+  if (user !== undefined && (login === undefined || env['PARLEY_PASSWORD'] === undefined)) {
+    return 'the way to a user can be looked for with --login <name> and the password in PARLEY_PASSWORD';
+  }
+  return undefined;
+}
+
+function loginOf({ login: name }: GivenOptions, env: OptionPorts['env']): DoctorOptions['login'] {
+  const password = env['PARLEY_PASSWORD'];
+  return name === undefined || password === undefined ? undefined : { name, password };
 }
 
 /** XDG Base Directory Specification: a path there that is not absolute is to be ignored. */

@@ -6,11 +6,13 @@ const readable = 'NOT end-to-end encrypted, the server can read it';
 /** Behind what is talked of, after a comma. */
 export const throughGateway = `through a gateway: ${readable}`;
 
-/** `direct`, or `gateway` and what that means. */
+/** What it is, and what that means where it is not plain. */
 export function pathWords(path: Path): string {
   switch (path) {
     case 'direct':
       return 'direct';
+    case 'relayed':
+      return 'relayed (end-to-end encrypted; the server passes on what it cannot read)';
     case 'gateway':
       return `gateway (${readable})`;
   }

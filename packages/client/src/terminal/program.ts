@@ -12,7 +12,7 @@ import { Interactive } from './interactive.js';
 import { JsonReporter } from './json-reporter.js';
 import type { KeySource } from './keyboard.js';
 import { linesBefore, linesOf, type SourceLine } from './line-source.js';
-import { parseOptions, type Options } from './options.js';
+import { parseOptions, type DoctorOptions, type Options } from './options.js';
 import { Output, SlowReaderError } from './output.js';
 import { PlainReporter } from './plain-reporter.js';
 import type { Questions } from './questions.js';
@@ -100,6 +100,8 @@ async function runWithClient(
     home: options.home,
     tls: options.tls,
     accept: options.accept,
+    path: options.path,
+    portMapping: options.portMapping,
     ...(options.bind === undefined ? {} : { bind: options.bind }),
   });
   const backlog = new EventBacklog();
@@ -143,9 +145,9 @@ function modeOf(
   { out, err }: { out: Output; err: Output },
 ): Mode {
   const { stdin, stdout, env, timer } = ports;
-  const { json, script, server, ascii, home, accept } = options;
+  const { json, script, server, ascii, home, accept, doctor } = options;
   const atTerminal = stdin.isTTY === true && stdout.isTTY === true && env['TERM'] !== 'dumb';
-  if (atTerminal && !json && script === undefined) {
+  if (atTerminal && !json && script === undefined && !doctor) {
     // https://no-color.org: set to anything but the empty text
     const colour = (env['NO_COLOR'] ?? '') === '';
     const style = makeStyle({
@@ -162,13 +164,27 @@ function modeOf(
     return { reporter: interactive.reporter, rules: interactive.rules, lines: interactive.lines(), interactive };
   }
   const style = makeStyle({ colour: false, ascii, keyOf: () => null });
+  const asked = server ?? (doctor ? (client.lastServer ?? undefined) : undefined);
+  if (doctor && asked === undefined) throw new ParleyError('USAGE', 'no server is known yet: name one with --server');
   const first: SourceLine[] =
-    server === undefined ? [] : [{ line: `c ${quote(server)}`, at: 'the server to connect to', required: true }];
+    asked === undefined ? [] : [{ line: `c ${quote(asked)}`, at: 'the server to connect to', required: true }];
   return {
     reporter: json ? new JsonReporter(out, err) : new PlainReporter(out, err, style),
     rules: { comments: true, script: script !== undefined },
-    lines: linesBefore(first, inputLines(script, stdin)),
+    lines: linesBefore([...first, ...doctorLines(doctor)], doctor ? noLines() : inputLines(script, stdin)),
   };
+}
+
+function doctorLines(doctor: DoctorOptions | undefined): SourceLine[] {
+  if (!doctor) return [];
+  const { user, login } = doctor;
+  const lines = login ? [`login ${quote(login.name)} ${quote(login.password)}`] : [];
+  lines.push(user === undefined ? 'doctor' : `doctor ${quote(user)}`);
+  return lines.map((line) => ({ line, at: 'mca doctor', required: true }));
+}
+
+async function* noLines(): AsyncGenerator<SourceLine> {
+  // There is nothing to ask but what the command line asks.
 }
 
 async function* inputLines(script: string | undefined, stdin: Readable): AsyncGenerator<SourceLine> {

@@ -132,10 +132,24 @@ describe('right commands', () => {
     ]);
     expect((await run('l')).lines(style).at(-1)).toBe(`in room "lobby", path ${plainly}, round trip 1.5 ms`);
     // Though nobody has measured anything yet.
-    const conversation = { kind: 'room', name: 'lobby', path: 'gateway', rttMs: null, keys: null } as const;
+    const conversation = {
+      kind: 'room',
+      name: 'lobby',
+      path: 'gateway',
+      rttMs: null,
+      reports: new Map(),
+      keys: null,
+    } as const;
     client.state = { ...client.state, conversation };
     expect((await run('l')).lines(style).at(-1)).toContain(`in room "lobby", path ${plainly}`);
-    const session = { kind: 'user', name: 'zoe', path: 'gateway', rttMs: null, keys: null } as const;
+    const session = {
+      kind: 'user',
+      name: 'zoe',
+      path: 'gateway',
+      rttMs: null,
+      reports: new Map(),
+      keys: null,
+    } as const;
     client.state = { ...client.state, conversation: session };
     const status = await run('l');
     expect(status.lines(style).at(-1)).toBe(`connected to "zoe", path ${plainly}, round trip not measured yet`);
@@ -190,7 +204,14 @@ describe('right commands', () => {
 
   it('l tells of no way to nobody', async () => {
     const { client, run } = setUp();
-    const conversation = { kind: 'room', name: 'lobby', path: 'direct', rttMs: null, keys: null } as const;
+    const conversation = {
+      kind: 'room',
+      name: 'lobby',
+      path: 'direct',
+      rttMs: null,
+      reports: new Map(),
+      keys: null,
+    } as const;
     client.state = { ...client.state, server: 'localhost:7420', user: 'alice', conversation };
     expect((await run('l')).lines(style).at(-1)).toBe('in room "lobby"');
   });
@@ -202,7 +223,7 @@ describe('right commands', () => {
     [234.567_89, '235 ms', 234.568],
   ])('l rounds %d ms', async (rttMs, shown, data) => {
     const { client, run } = setUp();
-    const conversation = { kind: 'user', name: 'bob', path: 'direct', rttMs, keys: null } as const;
+    const conversation = { kind: 'user', name: 'bob', path: 'direct', rttMs, reports: new Map(), keys: null } as const;
     client.state = { ...client.state, server: 'localhost:7420', user: 'alice', conversation };
     const outcome = await run('l');
     expect(outcome.lines(style)).toContain(`connected to "bob", path direct, round trip ${shown}`);

@@ -1,5 +1,6 @@
 import { ParleyError } from '@parley/protocol';
 import { printable } from '@parley/text';
+import { describeVerdict, type PathReport } from '@parley/rendezvous';
 import type { ConversationKeys, ConversationStatus, Path, Status } from '../../engine/api.js';
 import { noArguments, roomArgument, userArgument } from '../arguments.js';
 import { declare } from '../command.js';
@@ -116,16 +117,18 @@ function statusLines({ server, lostServer, user, conversation, ownKey, peerKey }
 }
 
 function conversationLines(
-  { kind, name, path, rttMs, keys }: ConversationStatus,
+  { kind, name, path, rttMs, reports, keys }: ConversationStatus,
   key: string | null,
   style: Style,
 ): string[] {
   const measured = rttMs === null ? 'round trip not measured yet' : `round trip ${showRoundTrip(rttMs)}`;
-  const way = `path ${shownPath(path, style)}, ${measured}`;
+  const [report] = kind === 'user' ? reports.values() : [];
+  const loss = report?.path?.loss === undefined ? '' : `, loss ${showLoss(report.path.loss)}`;
+  const way = `path ${shownPath(path, style)}, ${measured}${loss}`;
   switch (kind) {
     case 'user': {
       const keyLines = key === null ? [] : [`key of ${printable(name)}: ${key}`];
-      return [`connected to "${style.name(name)}", ${way}`, ...sealLines(keys), ...keyLines];
+      return [`connected to "${style.name(name)}", ${way}`, ...verdictLines(report), ...sealLines(keys), ...keyLines];
     }
     case 'room': {
       // In an empty room there is no way to anybody.
@@ -133,6 +136,14 @@ function conversationLines(
       return [rttMs === null && path === 'direct' ? room : `${room}, ${way}`, ...sealLines(keys)];
     }
   }
+}
+
+function verdictLines(report: PathReport | undefined): string[] {
+  return report?.path ? [printable(`${describeVerdict(report)}; path tells more`)] : [];
+}
+
+function showLoss(share: number): string {
+  return `${(share * 100).toFixed(share < 0.1 ? 1 : 0)} %`;
 }
 
 function sealLines(keys: ConversationKeys | null): string[] {

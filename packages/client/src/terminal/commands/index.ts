@@ -5,6 +5,7 @@ import type { Command } from '../command.js';
 import { connect, disconnect, login, register, trust } from './account.js';
 import { accept, closeRoom, decline, enter, leave, open, send, status } from './conversation.js';
 import { connectedUsers, roomUsers, rooms, users } from './lists.js';
+import { doctor, path } from './paths.js';
 import { exit, helpCommand, pause, wait } from './program.js';
 import { nearest } from './suggestion.js';
 
@@ -25,6 +26,8 @@ export const commands: readonly Command[] = [
   accept,
   decline,
   trust,
+  path,
+  doctor,
   disconnect,
   exit,
   helpCommand(findCommand, () => commands),
