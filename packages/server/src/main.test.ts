@@ -100,6 +100,24 @@ describe('msa', () => {
     expect(await msa.exited).toBe(0);
   });
 
+  it('relays unless told not to, and says so in its log', async () => {
+    for (const [flags, relays] of [
+      [
+        ['--relay-user-rate', '1000', '--relay-rate', '2000', '--relay-user-quota', '3000', '--relay-channels', '4'],
+        true,
+      ],
+      [['--no-relay'], false],
+    ] as const) {
+      const msa = new Msa(...local, '--no-tls', ...flags);
+      const client = await RawClient.open(await msa.ready());
+      expect(await client.call('server.hello', { protocol: 1, agent: 'test' })).toMatchObject({ relays });
+      client.socket.destroy();
+      msa.type('x\n');
+      await msa.exited;
+      expect(msa.errors).toContain(`"relays":${String(relays)}`);
+    }
+  });
+
   it('goes on when its input ends', async () => {
     const msa = new Msa(...local, '--no-tls');
     const port = await msa.ready();
@@ -228,6 +246,7 @@ describe('msa does not start', () => {
     [['--port', '70000'], /from 0 to 65535/],
     [['--port', 'http'], /from 0 to 65535/],
     [['--max-clients', '0'], /from 1 to/],
+    [['--relay-user-rate', '0'], /from 1 to/],
     [['--log-level', 'loud'], /Allowed choices/],
     [['extra'], /too many arguments/],
   ])('with wrong arguments: %j', async (args, message) => {

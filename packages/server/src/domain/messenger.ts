@@ -169,7 +169,7 @@ export class Messenger {
     if (!this.#introductions.stands(user.name, peer, introduction)) throw new ParleyError('NO_CONVERSATION');
     const to = this.#presence.online(peer);
     if (!to) throw new ParleyError('USER_OFFLINE');
-    to.connection.notify('path.offered', { peer: user.name, introduction, sealed });
+    to.connection.notify('path.offered', { peer: user.name, introduction, sealed }, 'allowed');
   }
 
   /** Relay frames, each in base64, for a user who is on the control connection; as datagrams they may be lost. */
