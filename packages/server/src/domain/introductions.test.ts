@@ -229,6 +229,18 @@ it('what users say that stands is bounded: the oldest goes', async () => {
   expect(openTo()).toEqual([['anna', 'peer-1099']]);
 });
 
+it('so are the peers that one has lost', async () => {
+  for (let index = 0; index < 270; index += 1) {
+    const peer = await world.join(`peer-${String(index)}`);
+    const called = world.messenger.openSession(peer.user, 'anna');
+    world.messenger.answerCall(anna.user, peer.name, 'accept');
+    await called;
+    world.breakConnection(peer);
+    world.clock.advance(61_000);
+  }
+  expect(openTo()).toHaveLength(256);
+});
+
 it('relay frames reach a user on the newest connection', async () => {
   world.messenger.deliverRelayed('anna', ['ZAA=']);
   expect(anna.connection.take()).toEqual([['relay.frames', { frames: ['ZAA='] }]]);

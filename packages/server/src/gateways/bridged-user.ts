@@ -307,6 +307,8 @@ export class BridgedUser {
       case 'server.ping':
       case 'server.replaced':
       case 'gateway.frames':
+      case 'path.offered':
+      case 'relay.frames':
         // For devices only.
         break;
     }
