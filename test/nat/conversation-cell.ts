@@ -138,7 +138,7 @@ table inet watch {
 }
 
 /** The client's own words, as far as it has any. */
-async function whyNot(person: Person): Promise<string> {
+export async function whyNot(person: Person): Promise<string> {
   const { fields } = await person.ask('path');
   return JSON.stringify(fields['ok'] === true ? fields['data'] : 'no reason given');
 }

@@ -1,7 +1,7 @@
 /** Cells in which both write to each other all the time while the network changes under one of them. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { withScene, type Cell, type CellFindings, type Scene } from './cell.js';
-import { untilDirect } from './conversation-cell.js';
+import { untilDirect, whyNot } from './conversation-cell.js';
 import type { NetworkNamespace } from './namespaces.js';
 import type { Traveller } from './journeys.js';
 import type { Person } from './person.js';
@@ -18,6 +18,8 @@ interface RoamingPlan {
 
 const directWithinMs = 2_000;
 const recoveredWithinMs = 2_000;
+/** A path that was left must show for some seconds that it works again. */
+const directAgainWithinMs = 10_000;
 const messageEveryMs = 100;
 const beforeMs = 1_500;
 const goneMs = 500;
@@ -62,6 +64,8 @@ async function roam(scene: Scene, traveller: Traveller, plan: RoamingPlan): Prom
   const recovered = Number.isFinite(wentOnMs) ? { recoveredMs: wentOnMs - worksAgainMs } : {};
   const { recoveredMs = Infinity } = recovered;
   if (recoveredMs > recoveredWithinMs) problems.push(`went on after ${recoveredMs.toFixed(0)} ms`);
+  const directAgainMs = await untilDirect(scene, performance.now() + directAgainWithinMs);
+  if (directAgainMs === undefined) problems.push(`not direct again: ${await whyNot(alice)} /// ${await whyNot(bob)}`);
   const path = (await alice.conversation())?.path;
   const directMs = becameDirectMs === undefined ? {} : { directMs: becameDirectMs - startedMs };
   const shown = path === undefined ? {} : { path };
@@ -98,6 +102,8 @@ class Talk {
     const problems = refused.length > 0 ? [`${way}: ${String(refused.length)} refused: ${refused[0]!}`] : [];
     try {
       await this.#from.until(() => this.#from.receipts().delivered >= sent - refused.length, 'all receipts');
+      // Whoever confirmed them may be read later.
+      await this.#to.until(() => this.#to.texts(this.#from.name).length >= sent - refused.length, 'all messages');
     } catch (error) {
       problems.push(`${way}: ${(error as Error).message.split('\n')[0]!}`);
     }

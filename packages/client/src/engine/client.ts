@@ -24,7 +24,7 @@ import type { PeerLinks } from './peer-links.js';
 import { keyFingerprint, type Profile } from './profile.js';
 import { RoomStay } from './room-stay.js';
 import { parseServerAddress } from './server-address.js';
-import { ServerDebts } from './server-debts.js';
+import { isUnanswered, ServerDebts } from './server-debts.js';
 import { ServerKeyChangedError, ServerLink } from './server-link.js';
 import { Session } from './session.js';
 import type { EngineSettings } from './settings.js';
@@ -167,7 +167,7 @@ export class Client implements ParleyClient {
       const timeoutMs = limits.ringMs + this.#parts.settings.requestTimeoutMs;
       const call = around.server.call('session.open', { peer }, { timeoutMs, signal: stop });
       const { introduction } = await call.catch((error: unknown) => {
-        if (isUnanswered(error)) void takeBack(peer, around);
+        if (isUnanswered(error)) void around.debts.takeBack(peer, around.server);
         throw error;
       });
       const session = Session.with(peer, introduction, around);
@@ -494,13 +494,4 @@ export class Client implements ParleyClient {
 /** What cannot be a name is answered like a name that nobody has. */
 function noSuchRoom(room: string): ParleyError {
   return new ParleyError('UNKNOWN_ROOM', `no room is named ${JSON.stringify(room)}`);
-}
-
-/** The server may have done what was asked, though nobody waited for its answer. */
-function isUnanswered(error: unknown): boolean {
-  return error instanceof ParleyError && ['ABORTED', 'TIMEOUT', 'SERVER_LOST'].includes(error.code);
-}
-
-function takeBack(peer: string, { server, debts }: Surroundings): Promise<void> {
-  return debts.tell(() => server.call('session.close', { peer, id: null, reason: 'ended' }));
 }

@@ -8,6 +8,7 @@ import {
   events,
   isEventName,
   limits,
+  notificationLine,
   ParleyError,
   parseServerLine,
   protocolVersion,
@@ -38,6 +39,11 @@ interface PendingCall {
   resolve(result: unknown): void;
   reject(error: ParleyError): void;
 }
+
+/** Of an IPv4 address in IPv6 form. */
+const mappedPrefix = /^::ffff:(?=\d+\.)/;
+/** How long a server that is there may take to answer a ping. */
+const examinationMs = 1_500;
 
 export class ControlConnection {
   /** SHA-256 of the server's certificate; null without TLS. */
@@ -93,6 +99,19 @@ export class ControlConnection {
     return this.#hello;
   }
 
+  /**
+   * The network has changed: finds out soon whether the connection still stands, where TCP would take minutes.
+   * @param isOwn whether an address is one of this machine's
+   */
+  examine(isOwn: (address: string) => boolean): void {
+    const lost = (): void => {
+      this.#end(new ParleyError('SERVER_LOST', 'the network has changed'));
+    };
+    const { localAddress } = this.#socket;
+    if (localAddress === undefined || !isOwn(localAddress.replace(mappedPrefix, ''))) lost();
+    else this.call('server.ping', {}, { timeoutMs: examinationMs }).catch(lost);
+  }
+
   /** How far this device's clock is ahead of the server's, milliseconds, when they met; null when it did not say. */
   get clockAheadMs(): number | null {
     return this.#clockAheadMs;
@@ -100,7 +119,7 @@ export class ControlConnection {
 
   /** The server's IP address, where its STUN port is too. */
   get remoteAddress(): string {
-    return (this.#socket.remoteAddress ?? '').replace(/^::ffff:(?=\d+\.)/, '');
+    return (this.#socket.remoteAddress ?? '').replace(mappedPrefix, '');
   }
 
   async call<M extends Method>(
@@ -166,6 +185,8 @@ export class ControlConnection {
       this.#end(new ParleyError('SERVER_LOST', 'the server has fallen silent'));
       return;
     }
+    // Most are the answer to one of the server's, which comes in time.
+    if (performance.now() - this.#heardAtMs < intervalMs) return;
     // Its answer is a sign of life like any other byte, and its failure is seen as silence.
     this.call('server.ping', {}).catch(() => undefined);
   }
@@ -210,6 +231,11 @@ export class ControlConnection {
       if (!isEventName(method)) return 'other';
       const parsed = events[method].params.safeParse(params);
       if (!parsed.success) throw new ParleyError('INVALID_PARAMS', `${method}: ${describeIssue(parsed.error)}`);
+      if (method === 'server.ping') {
+        // Ours goes with the acknowledgement of the server's, and nothing comes back: one packet while nobody says anything.
+        this.#socket.write(notificationLine('server.ping', {}));
+        return 'other';
+      }
       this.#options.onEvent({ name: method, params: parsed.data } as ServerEvent);
       return 'other';
     }

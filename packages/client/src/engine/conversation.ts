@@ -52,6 +52,8 @@ interface Member {
   readonly name: string;
   /** The server can read what is said to it. */
   readonly isBehindGateway: boolean;
+  /** By which it was linked last; undefined for a member that never was. */
+  readonly introduction: string | undefined;
   /** Undefined when it cannot be talked with. */
   link: PeerLink | undefined;
   readonly unconfirmed: Unconfirmed;
@@ -105,6 +107,14 @@ export class Conversation {
     return this.#members.get(peer)?.isBehindGateway === true;
   }
 
+  /** Of the members that a link from device to device stands with: the introductions it was made by. */
+  get introductions(): Map<string, string> {
+    const members = [...this.#members.values()].filter(({ link, isBehindGateway }) => link && !isBehindGateway);
+    return new Map(
+      members.flatMap(({ name, introduction }) => (introduction === undefined ? [] : [[name, introduction]])),
+    );
+  }
+
   /** Of the ways to each member with a link that has any to look for. */
   get reports(): Map<string, PathReport> {
     const members = [...this.#members.values()];
@@ -135,7 +145,7 @@ export class Conversation {
   /** A member that no link can be made to, for now. What is sent to it fails. */
   addUnlinked(peer: string): void {
     this.removeMember(peer);
-    this.#members.set(peer, newMember(peer, false));
+    this.#members.set(peer, newMember(peer, false, undefined));
   }
 
   /**
@@ -147,7 +157,7 @@ export class Conversation {
     const { peer } = introduction;
     if (this.#isEnded) return Promise.reject(new ParleyError('NO_CONVERSATION'));
     this.removeMember(peer);
-    const member = newMember(peer, introduction.via === 'gateway');
+    const member = newMember(peer, introduction.via === 'gateway', introduction.id);
     this.#members.set(peer, member);
     return new Promise((resolve, reject) => {
       let told: Path | undefined;
@@ -422,6 +432,6 @@ export class Conversation {
   }
 }
 
-function newMember(name: string, isBehindGateway: boolean): Member {
-  return { name, isBehindGateway, link: undefined, unconfirmed: new Unconfirmed(), malformed: 0 };
+function newMember(name: string, isBehindGateway: boolean, introduction: string | undefined): Member {
+  return { name, isBehindGateway, introduction, link: undefined, unconfirmed: new Unconfirmed(), malformed: 0 };
 }

@@ -18,6 +18,7 @@ import {
 } from '@parley/rendezvous';
 import type { LinkEnd, LinkStatus } from '@parley/transport';
 import type { PathPolicy } from './api.js';
+import { backoffMs } from './backoff.js';
 import type { BirthdayTurns } from './birthday-turns.js';
 import type { LinkHandlers, MovableLink, MovableLinkHandlers, PeerLink } from './ports.js';
 import type { RelayCarrier } from './relay-carrier.js';
@@ -47,6 +48,9 @@ export interface FoundLinkOptions {
 /** How often the link is looked at: while something is on its way, and else. */
 const busyLookMs = 250;
 const idleLookMs = 1_000;
+/** Waits before the peer is told again what it could not be told. */
+const tellAgainMinMs = 500;
+const tellAgainMaxMs = 30_000;
 /** Looks without anything new after which a link counts as idle. */
 const idleLooks = 8;
 
@@ -60,8 +64,10 @@ export class FoundLink implements PeerLink {
   #agentTimer: NodeJS.Timeout | undefined;
   #lookTimer: NodeJS.Timeout | undefined;
   #settleTimer: NodeJS.Timeout | undefined;
-  /** What the peer could not be told, with the server away. */
+  /** What the peer could not be told: the server, or the peer's connection to it, is away. */
   #untold: (PathAction & { type: 'offer' }) | undefined;
+  #tellTimer: NodeJS.Timeout | undefined;
+  #tellTries = 0;
   #isTold = false;
   #isGone = false;
   #sentPackets = 0;
@@ -144,9 +150,9 @@ export class FoundLink implements PeerLink {
   }
 
   tellAgain(): void {
+    clearTimeout(this.#tellTimer);
     const untold = this.#untold;
-    this.#untold = undefined;
-    if (untold) this.#sendOffer(untold);
+    if (untold && !this.#isGone) this.#sendOffer(untold);
   }
 
   ownCandidatesChanged(): void {
@@ -220,7 +226,7 @@ export class FoundLink implements PeerLink {
     if (this.#isGone) return;
     this.#isGone = true;
     this.#lastReport = this.#agent.report(performance.now());
-    for (const timer of [this.#agentTimer, this.#lookTimer, this.#settleTimer]) clearTimeout(timer);
+    for (const timer of [this.#agentTimer, this.#lookTimer, this.#settleTimer, this.#tellTimer]) clearTimeout(timer);
     const { relay, carrier, birthdays } = this.#options;
     if (relay) carrier.close(relay);
     birthdays.end(this, undefined);
@@ -303,9 +309,21 @@ export class FoundLink implements PeerLink {
   #sendOffer(action: PathAction & { type: 'offer' }): void {
     const { offers } = this.#options;
     if (!offers) return;
-    this.#options.sendOffer(offers.seal(encodeOffer(action.offer))).catch(() => {
-      // The server is away, or knows the introduction no more: told when it is back, unless a newer one was by then.
-      this.#untold = action;
-    });
+    this.#untold = action;
+    this.#options
+      .sendOffer(offers.seal(encodeOffer(action.offer)))
+      .then(() => {
+        this.#tellTries = 0;
+        // A newer one may be under way by now.
+        if (this.#untold === action) this.#untold = undefined;
+      })
+      .catch(() => {
+        if (this.#untold !== action || this.#isGone) return;
+        const waitMs = backoffMs(this.#tellTries++, tellAgainMinMs, tellAgainMaxMs, Math.random());
+        clearTimeout(this.#tellTimer);
+        this.#tellTimer = setTimeout(() => {
+          this.tellAgain();
+        }, waitMs);
+      });
   }
 }

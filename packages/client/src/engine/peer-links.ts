@@ -41,6 +41,7 @@ export class PeerLinks {
   /** By the id of their introductions. */
   readonly #links = new Map<string, FoundLink>();
   readonly #birthdays: BirthdayTurns;
+  #server: ServerLink | undefined;
   /** By user: of links that are no more, the newest last. */
   readonly #lastReports = new Map<string, PathReport>();
 
@@ -64,6 +65,7 @@ export class PeerLinks {
 
   /** There is a login on this server, or the connection to it is another one: it is asked what it sees of us. */
   useServer(server: ServerLink): void {
+    this.#server = server;
     const { reachability, carrier, sources } = this.#options;
     const { hello, remoteAddress: address } = server.connection;
     const { stunPort: port, otherStunPort, relays } = hello;
@@ -86,6 +88,7 @@ export class PeerLinks {
 
   /** Left, or gone for good. Links go on. */
   async forgetServer(): Promise<void> {
+    this.#server = undefined;
     this.onServerLost();
     this.#options.reachability.setServer(undefined);
     await Promise.all(this.#options.sources.map((source) => source.stop()));
@@ -172,8 +175,9 @@ export class PeerLinks {
 
   /** Interfaces have other addresses, or the machine woke up. */
   onAddressChange(): void {
+    this.#server?.networkChanged();
     this.#options.carrier.addressChanged();
-    void this.#options.reachability.ask();
+    void this.#options.reachability.askAnew();
     for (const link of this.#links.values()) link.addressChanged();
   }
 

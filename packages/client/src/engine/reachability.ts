@@ -80,6 +80,12 @@ export class Reachability {
     return this.#asking;
   }
 
+  /** As `ask`, but what is being asked already is asked anew, for it may have left by a network that is gone. */
+  askAnew(): Promise<void> {
+    if (this.#asking) this.#begin();
+    return this.ask();
+  }
+
   /** Takes a datagram that may be an answer to a question of STUN. */
   handleDatagram(bytes: Uint8Array, from: Address): void {
     if (!this.#discovery?.handleDatagram(performance.now(), from, bytes)) return;
@@ -106,11 +112,17 @@ export class Reachability {
   }
 
   async #ask(): Promise<void> {
-    const server = this.#server;
-    if (!server) return;
+    if (!this.#server) return;
     const done = new Promise<void>((resolve) => {
       this.#done = resolve;
     });
+    this.#begin();
+    await done;
+  }
+
+  #begin(): void {
+    const server = this.#server;
+    if (!server) return;
     this.#discovery = new NatDiscovery(performance.now(), {
       server: { address: server.address, port: server.port },
       otherPort: server.otherPort,
@@ -119,7 +131,6 @@ export class Reachability {
       before: this.#findings,
     });
     this.#drive();
-    await done;
   }
 
   #drive(): void {

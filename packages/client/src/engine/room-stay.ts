@@ -108,6 +108,19 @@ export class RoomStay implements Engagement {
     if (!this.#isOpen) return;
     await this.#reenter();
     this.#conversation.resumeGatewayLinks();
+    await Promise.all([...this.#conversation.introductions].map(([peer, id]) => this.#restorePath(peer, id)));
+  }
+
+  /** The server may know nothing of the link: then it relays nothing on it, and passes on no addresses. */
+  async #restorePath(peer: string, introduction: string): Promise<void> {
+    const { server } = this.#around;
+    try {
+      const { relay } = await server.call('path.restore', { peer, conversation: this.#conversation.id, introduction });
+      if (relay) this.#around.useRelay(introduction, relay);
+    } catch (error) {
+      // The member is on its way back, or gone: then it will be introduced anew.
+      if (!(error instanceof ParleyError) || error.code !== 'NO_CONVERSATION') throw error;
+    }
   }
 
   onServerGone(): void {

@@ -1,5 +1,6 @@
 /** What the server has to know, such as the end of a session, and could not be told while it was away. */
 import { ParleyError } from '@parley/protocol';
+import type { ServerLink } from './server-link.js';
 
 /** Beyond it the oldest goes: the server forgets by itself who does not come back in time. */
 const debtLimit = 100;
@@ -17,6 +18,11 @@ export class ServerDebts {
     }
   }
 
+  /** A call that nobody waits for any more. */
+  takeBack(peer: string, server: ServerLink): Promise<void> {
+    return this.tell(() => server.call('session.close', { peer, id: null, reason: 'ended' }));
+  }
+
   /** To be called first when the server is back: says all at once, before anything newer can be said. */
   async pay(): Promise<void> {
     await Promise.all(this.#owed.splice(0).map((say) => this.tell(say)));
@@ -26,4 +32,9 @@ export class ServerDebts {
   forget(): void {
     this.#owed.length = 0;
   }
+}
+
+/** The server may have done what was asked, though nobody waited for its answer. */
+export function isUnanswered(error: unknown): boolean {
+  return error instanceof ParleyError && ['ABORTED', 'TIMEOUT', 'SERVER_LOST'].includes(error.code);
 }

@@ -1,4 +1,5 @@
 /** The client's standing with one server: the control connection, the login on it, and coming back when it breaks. */
+import { networkInterfaces } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ParleyError, type Method, type Params, type Result, type ServerEvent } from '@parley/protocol';
 import type { CallOptions, ConnectedServer, Notice } from './api.js';
@@ -44,6 +45,8 @@ export class ServerLink {
   readonly address: ServerAddress;
   readonly #options: ServerLinkOptions;
   readonly #stop = new AbortController();
+  /** Ends the wait before the next try. */
+  #hurry = new AbortController();
   #connection: ControlConnection | undefined;
   #place: ServerPlace = { address: '', isLoopback: false, ports: [] };
   #login: Login | undefined;
@@ -91,6 +94,15 @@ export class ServerLink {
     if (this.#connection) return this.#connection;
     if (this.#stop.signal.aborted) throw new ParleyError('NOT_CONNECTED', 'the connection to the server is closed');
     throw new ParleyError('SERVER_LOST', 'the connection to the server broke; trying again');
+  }
+
+  /** Interfaces have other addresses, or the machine woke up: a connection that is dead is left soon, and one is tried now. */
+  networkChanged(): void {
+    this.#hurry.abort();
+    const own = new Set(
+      Object.values(networkInterfaces()).flatMap((list) => (list ?? []).map(({ address }) => address)),
+    );
+    this.#connection?.examine((address) => own.has(address));
   }
 
   /** Never throws before it returns. */
@@ -178,7 +190,10 @@ export class ServerLink {
     const { settings } = this.#options;
     for (let attempt = 0; ; attempt += 1) {
       const waitMs = backoffMs(attempt, settings.reconnectMinMs, settings.reconnectMaxMs, Math.random());
-      await sleep(waitMs, undefined, { signal: this.#stop.signal }).catch(() => undefined);
+      this.#hurry = new AbortController();
+      const signal = AbortSignal.any([this.#stop.signal, this.#hurry.signal]);
+      await sleep(waitMs, undefined, { signal }).catch(() => undefined);
+      if (this.#hurry.signal.aborted) attempt = 0;
       if (this.#stop.signal.aborted) return;
       try {
         await this.#comeBack();
