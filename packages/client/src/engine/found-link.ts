@@ -40,7 +40,7 @@ export interface FoundLinkOptions {
   /** STUN may see something else now. */
   askAgain(): void;
   /** Rejects when the server could not be told. */
-  sendOffer(sealed: Uint8Array): Promise<void>;
+  sendOffer(sealed: Uint8Array): Promise<unknown>;
   random(length: number): Uint8Array;
   onGone(report: PathReport): void;
 }

@@ -12,6 +12,10 @@ import type { RelayCarrier } from './relay-carrier.js';
 import { SealedOffers } from './sealed-offer.js';
 import type { ServerLink } from './server-link.js';
 import type { SpareSockets } from './spare-sockets.js';
+import { Turnstile } from './waits.js';
+
+/** Requests under way that tell other devices where this one is. */
+const offersAtOnce = 8;
 
 /** So many users' last reports are kept. */
 const mostReports = 64;
@@ -42,6 +46,9 @@ export class PeerLinks {
   readonly #links = new Map<string, FoundLink>();
   readonly #birthdays: BirthdayTurns;
   #server: ServerLink | undefined;
+  /** In a room of many all links tell at once: so that they leave room for other requests. */
+  readonly #lanes = Array.from({ length: offersAtOnce }, () => new Turnstile());
+  #lane = 0;
   /** By user: of links that are no more, the newest last. */
   readonly #lastReports = new Map<string, PathReport>();
 
@@ -124,8 +131,9 @@ export class PeerLinks {
       ownCandidates: () => reachability.candidates(place.isLoopback),
       nat: () => reachability.nat,
       askAgain: () => void reachability.ask(),
-      sendOffer: async (sealed) => {
-        await server.call('path.offer', { peer, introduction: id, sealed: Buffer.from(sealed).toString('base64') });
+      sendOffer: (sealed) => {
+        const params = { peer, introduction: id, sealed: Buffer.from(sealed).toString('base64') };
+        return this.#nextLane().pass(() => server.call('path.offer', params));
       },
       random: (length) => randomBytes(length),
       onGone: (report) => {
@@ -179,6 +187,11 @@ export class PeerLinks {
     this.#options.carrier.addressChanged();
     void this.#options.reachability.askAnew();
     for (const link of this.#links.values()) link.addressChanged();
+  }
+
+  #nextLane(): Turnstile {
+    this.#lane = (this.#lane + 1) % this.#lanes.length;
+    return this.#lanes[this.#lane] as Turnstile;
   }
 
   #remember(peer: string, report: PathReport): void {

@@ -43,7 +43,8 @@ export class Session implements Engagement {
   }
 
   get path(): Path {
-    return this.#conversation.path;
+    // Before there is a link, too: nobody takes a session that the server reads for one that it does not.
+    return this.#introduction.via === 'gateway' ? 'gateway' : this.#conversation.path;
   }
 
   /** @throws ParleyError INTERNAL when the server introduces somebody else than was asked for */
