@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { killAll, mains, Program } from './programs.js';
-import { password, withCode, World } from './world.js';
+import { password, withCode, World, type Person } from './world.js';
 
 let world: World;
 beforeEach(async () => {
@@ -113,13 +113,40 @@ describe('when the peer goes without a word', () => {
 });
 
 describe('when no address of the other device answers', () => {
-  it('opening says NO_PATH on both sides', async () => {
-    // One has IPv4 only, the other IPv6 only.
-    const alice = await world.member('alice', { bind: '127.0.0.1' }, { pathTimeoutMs: 500 });
-    const bob = await world.member('bob', { bind: '::1' }, { pathTimeoutMs: 500 });
-    await expect(alice.client.open('bob')).rejects.toMatchObject(withCode('NO_PATH'));
+  /** One has IPv4 only, the other IPv6 only. */
+  async function strangers(): Promise<[Person, Person]> {
+    const settings = { pathTimeoutMs: 500 };
+    return [
+      await world.member('alice', { bind: '127.0.0.1' }, settings),
+      await world.member('bob', { bind: '::1' }, settings),
+    ];
+  }
+
+  it('the server relays', async () => {
+    const [alice, bob] = await strangers();
+    expect(await alice.client.open('bob')).toEqual({ peer: 'bob', path: 'relayed' });
+    await bob.next('session', { peer: 'alice', state: 'opened', path: 'relayed' });
+    await alice.say('by whatever way', 'bob');
+    await bob.say('there is', 'alice');
+    expect(await bob.next('message')).toMatchObject({ text: 'by whatever way' });
+    expect(await alice.next('message')).toMatchObject({ text: 'there is' });
+  });
+
+  it('and the server does not relay, opening says NO_PATH on both sides, and why', async () => {
+    await world.stopServer();
+    await world.startServer({ relay: null });
+    const [alice, bob] = await strangers();
+    const opening = alice.client.open('bob');
+    await expect(opening).rejects.toMatchObject(withCode('NO_PATH'));
+    await expect(opening).rejects.toThrow(
+      'there is only IPv4 here and only IPv6 at the other side, and there is no relay',
+    );
     await bob.next('session', { peer: 'alice', state: 'closed', reason: 'NO_PATH' });
     expect(alice.client.status().conversation).toBeNull();
+    expect(alice.client.pathTo('bob').report?.verdict).toEqual({
+      state: 'none',
+      reason: { kind: 'no-common-family', own: 4 },
+    });
     await world.noSessions();
   });
 });
