@@ -169,6 +169,19 @@ async function accounts(server) {
     { kind: 'user', name: 'bob', path: 'direct', rttMs: 0 },
     'l in a session',
   );
+  const [during, after, ...policies] = of('path');
+  same([during.peer, during.path, during.verdict], ['bob', 'direct', 'direct on this machine'], 'path in a session');
+  same([after.path, after.verdict], ['direct', 'direct on this machine'], 'path after it');
+  same(
+    policies.map(({ policy }) => policy),
+    ['relay-only', 'relay-only', 'auto', 'auto'],
+    'the policies, as set and taken back',
+  );
+  const states = of('doctor')[0].findings.map(({ check, state }) => `${check} ${state}`);
+  assert(
+    ['server ok', 'clock ok', 'stun ok', 'relay ok'].every((expected) => states.includes(expected)),
+    states.join(),
+  );
 }
 
 async function calls(server) {
