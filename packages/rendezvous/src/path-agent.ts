@@ -39,7 +39,10 @@ export type PathAction =
   | { readonly type: 'move'; readonly to: Address }
   /** For the peer, sealed. */
   | { readonly type: 'offer'; readonly offer: PathOffer }
-  /** STUN and port mapping may see something else now: ask again, then `setOwnCandidates`. */
+  /**
+   * STUN and port mapping may see something else now: ask again, then `setOwnCandidates`. The relay may know an address
+   * that is no longer ours: bind to it again.
+   */
   | { readonly type: 'ask-reflexive' }
   /**
    * When it is this conversation's turn among all of the client, open so many sockets (0 for the easy side, which needs
@@ -148,7 +151,7 @@ export class PathAgent {
     if (pair === this.#current && doubt && pair.answersSince(doubt.since) > 0) {
       // The peer learns our new address from what is no probe.
       if (doubt.reason === 'moved-here') this.#move(now, pair);
-      this.#health.trust();
+      this.#health.trust(now);
     }
     this.handleTimeout(now);
   }
@@ -316,6 +319,7 @@ export class PathAgent {
   }
 
   #take(now: number, offer: PathOffer): void {
+    const isFirst = this.#peerNat === undefined;
     this.#peerNat = { mapping: offer.mapping, filtering: offer.filtering, isUdpBlocked: offer.isUdpBlocked };
     this.#peerSpareSockets = offer.spareSockets;
     const { policy } = this.#options;
@@ -324,6 +328,8 @@ export class PathAgent {
     if (current && hasChanged && this.#remote.isWithdrawn(current) && this.#health.suspect(now, 'withdrawn')) {
       this.#roundsInDoubt = 0;
     }
+    // Whoever is elsewhere was perhaps away when ours came.
+    if (hasChanged && !isFirst) this.#offers.tell(now);
     // Ours may have changed as well since it was told.
     if (current && now - this.#askedAt >= againMs / 2) this.#askReflexive(now);
     this.#startRound(now, { tells: false });
@@ -382,7 +388,8 @@ export class PathAgent {
     const { doubt } = this.#health;
     const at = this.#leaveAt();
     if (!doubt || at === undefined || now < at) return false;
-    if (doubt.reason === 'unanswered' && this.#health.statusAt !== now) return false;
+    // An acknowledgement may have come since the last look.
+    if (doubt.reason !== 'lossy' && this.#health.isWaiting && this.#health.statusAt !== now) return false;
     const answering = this.#remote.pairs.filter((pair) => {
       if (pair === current) return false;
       if (doubt.reason !== 'lossy') return pair.answersSince(doubt.since) > 0;

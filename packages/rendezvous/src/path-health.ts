@@ -35,8 +35,12 @@ const suspicionRtts = 2;
 const othersLossMs = 1_000;
 const lossWindowMs = 2_000;
 const lossLeastPackets = 20;
-/** More than congestion causes. */
+/** More than congestion causes; the doubt ends when it is half of that. */
 const lossyShare = 0.15;
+/** And more than chance: of 20 packets on a path that loses one in fifty, three are lost every few minutes. */
+const lossyLeastLost = 5;
+/** And again and again: an outage tells of all its losses at once, in one look or two. */
+const lossyLooks = 3;
 const measureWindowMs = 10_000;
 const measureLeastPackets = 100;
 
@@ -52,6 +56,10 @@ export class PathHealth {
   #rttMs: number | undefined;
   #unansweredSince: number | undefined;
   #pathSince = -Infinity;
+  /** An address has changed, and nothing has shown since that the path works. */
+  #hasChanged = false;
+  /** When it worked again after it had not, and what was lost meanwhile was not held against it. */
+  #excusedAt = -Infinity;
   #statusAt = -Infinity;
 
   get doubt(): Doubt | undefined {
@@ -70,7 +78,13 @@ export class PathHealth {
 
   /** The share of data lost lately; undefined while too little was sent to tell. */
   get loss(): number | undefined {
-    return this.#lossOf(measureWindowMs, measureLeastPackets);
+    const { sent, lost } = this.#countWithin(measureWindowMs);
+    return sent < measureLeastPackets ? undefined : Math.min(1, lost / sent);
+  }
+
+  /** Something was in flight at the last look: the next one comes soon. */
+  get isWaiting(): boolean {
+    return this.#unansweredSince !== undefined;
   }
 
   /** When the link last said how it is. */
@@ -85,26 +99,34 @@ export class PathHealth {
     this.#samples = [];
     this.#rttMs = undefined;
     this.#unansweredSince = undefined;
+    this.#hasChanged = false;
   }
 
   /** @returns whether the path has come into doubt by it */
   handleStatus(now: number, status: PathStatus): boolean {
     const { rttMs, sentPackets, lostPackets } = status;
-    this.#statusAt = now;
     // What waited before the move is no fault of this path.
     const unansweredMs = Math.min(status.unansweredMs, now - this.#pathSince);
+    const before = this.#doubt;
+    const isAnswered = this.#isAnswered(now, unansweredMs);
+    this.#statusAt = now;
     this.#rttMs = rttMs;
     this.#unansweredSince = unansweredMs > 0 ? now - unansweredMs : undefined;
     this.#samples = this.#samples.filter(({ at }) => at >= now - measureWindowMs);
     if (now >= this.#pathSince + othersLossMs) this.#samples.push({ at: now, sent: sentPackets, lost: lostPackets });
     const isUnanswered = unansweredMs >= within(doubtRtts * (rttMs ?? 0), doubtLeastMs, doubtMostMs);
-    const isLossy = (this.#lossOf(lossWindowMs, lossLeastPackets) ?? 0) >= lossyShare;
-    const before = this.#doubt;
     if (before && before.reason !== 'unanswered' && before.reason !== 'lossy') {
-      if (isUnanswered) this.#doubt = { reason: 'unanswered', since: before.since };
+      if (isAnswered) this.#startAnew(now);
+      else if (isUnanswered) this.#doubt = { reason: 'unanswered', since: before.since };
       return false;
     }
-    if (!isUnanswered && !isLossy) {
+    // A path that goes on after an outage is not one that loses, unless it makes a habit of it.
+    const isOver = before?.reason === 'unanswered' && !isUnanswered;
+    if (isOver && (this.#hasChanged || now >= this.#excusedAt + measureWindowMs)) {
+      this.#startAnew(now);
+      return false;
+    }
+    if (!isUnanswered && !this.#isLossy) {
       this.#doubt = undefined;
       return false;
     }
@@ -114,14 +136,15 @@ export class PathHealth {
 
   /** @returns whether it was not in doubt before */
   suspect(now: number, reason: 'moved-here' | 'withdrawn'): boolean {
+    this.#hasChanged = true;
     if (this.#doubt) return false;
     this.#doubt = { reason, since: now };
     return true;
   }
 
   /** A probe of the path was answered that was sent after a suspicion: it was wrong. */
-  trust(): void {
-    if (this.#doubt?.reason === 'moved-here' || this.#doubt?.reason === 'withdrawn') this.#doubt = undefined;
+  trust(now: number): void {
+    if (this.#doubt?.reason === 'moved-here' || this.#doubt?.reason === 'withdrawn') this.#startAnew(now);
   }
 
   /**
@@ -145,13 +168,36 @@ export class PathHealth {
     }
   }
 
-  #lossOf(windowMs: number, leastPackets: number): number | undefined {
+  #startAnew(now: number): void {
+    this.#doubt = undefined;
+    this.#samples = [];
+    this.#pathSince = now;
+    this.#excusedAt = now;
+    this.#hasChanged = false;
+  }
+
+  /** Something was in flight when the status came that was the first since the suspicion, and is acknowledged now. */
+  #isAnswered(now: number, unansweredMs: number): boolean {
+    const since = this.#unansweredSince;
+    if (since === undefined || this.#statusAt < (this.#doubt?.since ?? Infinity)) return false;
+    // A clock with fractions may round.
+    return unansweredMs === 0 || now - unansweredMs > since + 1;
+  }
+
+  get #isLossy(): boolean {
+    const { sent, lost, looks } = this.#countWithin(lossWindowMs);
+    if (this.#doubt?.reason === 'lossy') return sent > 0 && lost / sent >= lossyShare / 2;
+    return sent >= lossLeastPackets && lost >= lossyLeastLost && looks >= lossyLooks && lost / sent >= lossyShare;
+  }
+
+  /** Of the newest samples. What is lost in this time may have been sent before. */
+  #countWithin(windowMs: number): { readonly sent: number; readonly lost: number; readonly looks: number } {
     const last = this.#samples.at(-1);
-    const first = last && this.#samples.find(({ at }) => at >= last.at - windowMs);
-    if (!first) return undefined;
-    const sent = last.sent - first.sent;
-    // What is lost now may have been sent before the window.
-    return sent < leastPackets ? undefined : Math.min(1, (last.lost - first.lost) / sent);
+    const samples = last ? this.#samples.filter(({ at }) => at >= last.at - windowMs) : [];
+    const [first] = samples;
+    if (!last || !first) return { sent: 0, lost: 0, looks: 0 };
+    const looks = samples.filter(({ lost }, i) => lost > (samples[i - 1]?.lost ?? lost)).length;
+    return { sent: last.sent - first.sent, lost: last.lost - first.lost, looks };
   }
 }
 
