@@ -17,7 +17,7 @@ import {
 export interface RelayControl {
   /** Where the relay takes UDP. */
   readonly relay: Address;
-  /** Sends frames (base64); what does not arrive is lost. Settles when the server has them, or never will. */
+  /** Sends frames (base64); what does not arrive is lost. Resolves when the server has them, or never will; never rejects. */
   send(frames: string[]): Promise<void>;
 }
 
@@ -66,6 +66,7 @@ export class RelayCarrier {
     this.#control = control;
     this.#waiting = [];
     if (control) this.#relay = control.relay;
+    this.#drive();
   }
 
   /** @returns the address of the channel's other side */
@@ -134,7 +135,6 @@ export class RelayCarrier {
     this.#channels.clear();
     this.#byName.clear();
     this.setControl(undefined);
-    clearTimeout(this.#timer);
   }
 
   #add(name: Address, grant: RelayGrant): void {
