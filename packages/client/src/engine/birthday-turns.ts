@@ -1,25 +1,30 @@
 /** Birthday punching is dear, for this machine and for the routers: one conversation of a client does it at a time. */
 import type { SpareSockets } from './spare-sockets.js';
 
-interface Asker {
+interface Turn {
+  readonly owner: object;
   readonly sockets: number;
   begin(numbers: readonly number[]): void;
 }
 
 export class BirthdayTurns {
-  readonly #sockets: SpareSockets;
-  readonly #waiting = new Map<object, Asker>();
-  #current: object | undefined;
-  /** Those of whoever's turn it was, and its own still. */
+  readonly #sockets: Pick<SpareSockets, 'open' | 'close'>;
+  /** One of an owner; in the order they asked. */
+  readonly #waiting = new Map<object, Turn>();
+  /** Whose turn it is, or was while its sockets are still being opened. */
+  #current: Turn | undefined;
+  #isCurrentOver = false;
+  #isOpening = false;
+  /** What each owner has of the sockets, during its turn and after. */
   readonly #kept = new Map<object, readonly number[]>();
 
-  constructor(sockets: SpareSockets) {
+  constructor(sockets: Pick<SpareSockets, 'open' | 'close'>) {
     this.#sockets = sockets;
   }
 
   /** @param begin called when it is this owner's turn, with the numbers of the sockets that could be opened */
   ask(owner: object, sockets: number, begin: (numbers: readonly number[]) => void): void {
-    this.#waiting.set(owner, { sockets, begin });
+    this.#waiting.set(owner, { owner, sockets, begin });
     void this.#next();
   }
 
@@ -29,23 +34,34 @@ export class BirthdayTurns {
     for (const number of this.#kept.get(owner) ?? []) if (number !== keep) this.#sockets.close(number);
     if (keep === undefined) this.#kept.delete(owner);
     else this.#kept.set(owner, [keep]);
-    if (this.#current !== owner) return;
-    this.#current = undefined;
+    if (this.#current?.owner !== owner) return;
+    this.#isCurrentOver = true;
     void this.#next();
   }
 
   async #next(): Promise<void> {
-    if (this.#current) return;
-    const [next] = this.#waiting;
-    if (!next) return;
-    const [owner, asker] = next;
-    this.#current = owner;
+    // A turn that ended early is over when its sockets are there to be closed: never more are open than one needs.
+    if (this.#isOpening || (this.#current && !this.#isCurrentOver)) return;
+    const [turn] = this.#waiting.values();
+    this.#current = turn;
+    this.#isCurrentOver = false;
+    if (!turn) return;
+    const { owner } = turn;
     this.#waiting.delete(owner);
-    const numbers = await this.#sockets.open(asker.sockets);
-    const before = this.#kept.get(owner) ?? [];
-    this.#kept.set(owner, [...before, ...numbers]);
-    // Ended meanwhile: nobody would close them.
-    if (this.#current === owner) asker.begin(numbers);
-    else this.end(owner, before[0]);
+    this.#isOpening = true;
+    const numbers = await this.#sockets.open(turn.sockets);
+    this.#isOpening = false;
+    if (this.#hasEnded) {
+      for (const number of numbers) this.#sockets.close(number);
+      await this.#next();
+      return;
+    }
+    this.#kept.set(owner, [...(this.#kept.get(owner) ?? []), ...numbers]);
+    turn.begin(numbers);
+  }
+
+  /** It may have while sockets were being opened. */
+  get #hasEnded(): boolean {
+    return this.#isCurrentOver;
   }
 }
