@@ -8,12 +8,18 @@ export interface SpareSocketsOptions {
   readonly host: string;
   /** The bytes are good during the call. */
   receive(bytes: Uint8Array, from: Address): void;
+  /** More than are ever open; `lastSpareNumber` unless told. */
+  readonly lastNumber?: number;
 }
+
+/** A number has five digits at most in an address (`via-N`); after the last they begin again. */
+export const lastSpareNumber = 99_999;
 
 export class SpareSockets {
   readonly #options: SpareSocketsOptions;
+  /** Also those that are still being bound. */
   readonly #sockets = new Map<number, Socket>();
-  #next = 1;
+  #last = 0;
 
   constructor(options: SpareSocketsOptions) {
     this.#options = options;
@@ -35,7 +41,7 @@ export class SpareSockets {
     if (route.kind !== 'spare') return;
     const socket = this.#sockets.get(route.socket);
     // The transport uses its buffer again, and a socket that is busy would send what is then in it.
-    socket?.send(bytes.slice(), route.to.port, mapped(route.to.address, this.#isIpv6), () => undefined);
+    socket?.send(new Uint8Array(bytes), route.to.port, mapped(route.to.address, this.#isIpv6), () => undefined);
   }
 
   close(number: number): void {
@@ -52,13 +58,15 @@ export class SpareSockets {
   }
 
   #openOne(): Promise<number | undefined> {
-    const number = this.#next++;
+    const number = this.#freeNumber();
     const socket = createSocket(this.#isIpv6 ? 'udp6' : 'udp4');
+    this.#sockets.set(number, socket);
     return new Promise((resolve) => {
+      // Too many are open, or the system takes this one away.
       socket.on('error', () => {
-        // Too many are open, or the system takes this one away: it counts as closed.
-        this.#sockets.delete(number);
-        socket.removeAllListeners('message');
+        if (this.#sockets.get(number) === socket) this.close(number);
+      });
+      socket.on('close', () => {
         resolve(undefined);
       });
       socket.on('message', (bytes, { address, port }) => {
@@ -66,10 +74,16 @@ export class SpareSockets {
         this.#options.receive(bytes, spareAddress(number, from));
       });
       socket.bind({ port: 0, address: this.#options.host, exclusive: true }, () => {
-        this.#sockets.set(number, socket);
         resolve(number);
       });
     });
+  }
+
+  #freeNumber(): number {
+    const { lastNumber = lastSpareNumber } = this.#options;
+    do this.#last = (this.#last % lastNumber) + 1;
+    while (this.#sockets.has(this.#last));
+    return this.#last;
   }
 }
 
