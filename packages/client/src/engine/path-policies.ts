@@ -7,7 +7,7 @@ export const pathPolicies: readonly PathPolicy[] = ['auto', 'direct-only', 'rela
 export class PathPolicies {
   readonly #path: string;
   /** By `host:port` and user. */
-  readonly #policies: Map<string, Map<string, PathPolicy>>;
+  #policies: ReadonlyMap<string, ReadonlyMap<string, PathPolicy>>;
 
   /** @throws Error for a file of another form: a policy that got lost could show an address that is to be hidden */
   constructor(path: string) {
@@ -20,15 +20,16 @@ export class PathPolicies {
     return this.#policies.get(server)?.get(user);
   }
 
-  /** Written at once. @param policy null: none of its own any more */
+  /** Written at once, or not set. @throws what the file system does @param policy null: none of its own any more */
   set(server: string, user: string, policy: PathPolicy | null): void {
-    const users = this.#policies.get(server) ?? new Map<string, PathPolicy>();
+    const users = new Map(this.#policies.get(server));
     if (policy === null) users.delete(user);
     else users.set(user, policy);
-    if (users.size === 0) this.#policies.delete(server);
-    else this.#policies.set(server, users);
-    const servers = Object.fromEntries([...this.#policies].map(([name, of]) => [name, Object.fromEntries(of)]));
+    const policies = new Map(this.#policies).set(server, users);
+    if (users.size === 0) policies.delete(server);
+    const servers = Object.fromEntries([...policies].map(([name, of]) => [name, Object.fromEntries(of)]));
     writePrivateFile(this.#path, `${JSON.stringify({ version: 1, servers }, null, 2)}\n`);
+    this.#policies = policies;
   }
 }
 
