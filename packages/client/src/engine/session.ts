@@ -1,5 +1,6 @@
 /** A session with one user, from the introduction to its end. */
 import { ParleyError, type CloseReason, type Introduction, type ServerEvent } from '@parley/protocol';
+import { describeVerdict } from '@parley/rendezvous';
 import type { LinkEnd } from '@parley/transport';
 import type { CallOptions, ConversationStatus, Path } from './api.js';
 import { Conversation } from './conversation.js';
@@ -126,11 +127,7 @@ export class Session implements Engagement {
     if (event.name !== 'session.closed' || event.params.id !== this.#introduction.id) return;
     const { reason } = event.params;
     if (this.#state.name === 'opening') {
-      const why =
-        reason === 'KEY_CHANGED'
-          ? `${this.name} has another key pinned for you, and must trust this device`
-          : undefined;
-      this.#state.fail(new ParleyError(reason === 'ended' ? 'DECLINED' : reason, why));
+      this.#state.fail(new ParleyError(reason === 'ended' ? 'DECLINED' : reason, this.#whyClosed(reason)));
       return;
     }
     this.#end(reason);
@@ -161,6 +158,22 @@ export class Session implements Engagement {
     const reason = end.kind === 'closed' && end.by === 'peer' ? 'ended' : 'PEER_LOST';
     if (reason === 'PEER_LOST') void this.#tellServer(reason);
     this.#end(reason);
+  }
+
+  /** What the peer's device gave up making it for, in our words; undefined where the code says it all. */
+  #whyClosed(reason: CloseReason): string | undefined {
+    switch (reason) {
+      case 'KEY_CHANGED':
+        return `${this.name} has another key pinned for you, and must trust this device`;
+      case 'NO_PATH': {
+        // It has waited a little less than we would have; why there is no path is known here as well.
+        const report = this.#conversation.reports.get(this.name);
+        return report && describeVerdict(report);
+      }
+      case 'ended':
+      case 'PEER_LOST':
+        return undefined;
+    }
   }
 
   /** It is over, and not by this user's wish. */
