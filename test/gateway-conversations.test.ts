@@ -3,7 +3,7 @@ import type { EngineSettings } from '@parley/client';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { FakeGatewayUser } from './fake-gateway-user.js';
 import { FakeServer, gatewayIntroductionTo, introductionTo, newId, type Behaviour } from './fake-server.js';
-import { withCode, World, type Person } from './world.js';
+import { until, withCode, World, type Person } from './world.js';
 
 let world: World;
 let server: FakeServer;
@@ -40,14 +40,6 @@ function serveZed(): { zed: FakeGatewayUser; id: string } {
   const zed = new FakeGatewayUser('zed', introduction.id, server);
   behave({ 'session.open': () => ({ introduction }), ...zed.behaviour });
   return { zed, id: introduction.id };
-}
-
-async function until(holds: () => boolean, what: string): Promise<void> {
-  const deadline = performance.now() + 10_000;
-  while (!holds()) {
-    if (performance.now() > deadline) throw new Error(`waited in vain for ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
 }
 
 describe('a session with a user behind a gateway', () => {

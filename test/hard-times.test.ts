@@ -3,7 +3,7 @@ import type { EngineSettings } from '@parley/client';
 import { generateKeyPair, UdpTransport } from '@parley/transport/node';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { FakeServer, introductionTo, newId, random, type Behaviour } from './fake-server.js';
-import { withCode, World, type Person } from './world.js';
+import { until, withCode, World, type Person } from './world.js';
 
 let world: World;
 let server: FakeServer;
@@ -32,14 +32,6 @@ async function alice(
 
 function behave(behaviour: Behaviour): void {
   server.behaviour = { ...server.behaviour, ...behaviour };
-}
-
-async function until(holds: () => boolean, what: string): Promise<void> {
-  const deadline = performance.now() + 10_000;
-  while (!holds()) {
-    if (performance.now() > deadline) throw new Error(`waited in vain for ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
 }
 
 describe('coming back', () => {

@@ -1,96 +1,37 @@
 /** The server introduces people and hears nothing: all bytes it reads and writes, and all it keeps, are looked at. */
 import { randomBytes } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
-import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import type { Socket } from 'node:dgram';
-import { connect, createServer, type AddressInfo, type Server, type Socket as TcpSocket } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { World, type Person } from './world.js';
-
-/** Sits before the server as its only way in, and keeps every byte of both directions. */
-class Tap {
-  readonly #server: Server;
-  readonly #sockets = new Set<TcpSocket>();
-  readonly #chunks: Buffer[] = [];
-
-  private constructor(port: number) {
-    this.#server = createServer((client) => {
-      const server = connect(port, '127.0.0.1');
-      for (const [from, to] of [
-        [client, server],
-        [server, client],
-      ] as const) {
-        this.#sockets.add(from);
-        from.on('data', (chunk) => {
-          this.#chunks.push(chunk);
-          to.write(chunk);
-        });
-        from.on('close', () => to.destroy());
-        from.on('error', () => to.destroy());
-      }
-    });
-  }
-
-  static async before(port: number): Promise<Tap> {
-    const tap = new Tap(port);
-    await new Promise<void>((resolve) => tap.#server.listen(0, '127.0.0.1', resolve));
-    return tap;
-  }
-
-  get address(): string {
-    return `127.0.0.1:${String((this.#server.address() as AddressInfo).port)}`;
-  }
-
-  get bytes(): Buffer {
-    return Buffer.concat(this.#chunks);
-  }
-
-  async close(): Promise<void> {
-    for (const socket of this.#sockets) socket.destroy();
-    await new Promise((resolve) => this.#server.close(resolve));
-  }
-}
+import { TcpTap } from './tcp-tap.js';
+import { UdpTap } from './udp-tap.js';
+import { until, World, type Person } from './world.js';
 
 let world: World;
-let tap: Tap;
-/** What came and went through the server's UDP socket. */
-const datagrams: Buffer[] = [];
-
-function tapUdp(socket: Socket): void {
-  socket.on('message', (bytes) => datagrams.push(bytes));
-  const send = socket.send.bind(socket) as (...args: unknown[]) => void;
-  Object.assign(socket, {
-    send: (bytes: Uint8Array, ...rest: unknown[]) => {
-      datagrams.push(Buffer.from(bytes));
-      send(bytes, ...rest);
-    },
-  });
-}
+/** All TCP of the server, and all its UDP. */
+let tap: TcpTap;
+let udp: UdpTap;
 
 beforeEach(async () => {
   world = new World();
-  datagrams.length = 0;
-  const onSocket = (message: unknown): void => {
-    tapUdp((message as { socket: Socket }).socket);
-  };
-  // Node tells of every UDP socket that is made: here the server's alone.
-  subscribe('udp.socket', onSocket);
   // Without TLS, so that the tap reads what the server reads.
-  await world.startServer({ tls: false });
-  unsubscribe('udp.socket', onSocket);
-  tap = await Tap.before(world.server.control.port);
+  [, udp] = await UdpTap.around(() => world.startServer({ tls: false }));
+  tap = await TcpTap.before(world.server.control.port);
 });
 afterEach(async () => {
   await world.close();
   await tap.close();
 });
 
-async function member(name: string): Promise<Person> {
-  const person = await world.person(name, { tls: false });
+async function member(name: string, path: 'auto' | 'relay-only' = 'auto'): Promise<Person> {
+  const person = await world.person(name, { tls: false, path });
   await person.client.connect(tap.address);
   await person.client.register(name, 'correct-horse');
   return person;
+}
+
+function datagrams(): Buffer[] {
+  return [...udp.received, ...udp.sent].map(({ bytes }) => bytes);
 }
 
 function keptFiles(folder: string): Buffer[] {
@@ -123,18 +64,37 @@ describe('what the server reads, writes and keeps', () => {
     for (const person of [alice, bob]) await person.next('room', { user: 'carol' });
     await carol.say(`to all: ${secret}`, 'alice', 'bob');
 
-    const seen = [tap.bytes, Buffer.concat(datagrams), ...keptFiles(join(world.folder, 'server'))];
+    const seen = [tap.bytes, Buffer.concat(datagrams()), ...keptFiles(join(world.folder, 'server'))];
     // The taps do see what goes through the server: who calls whom, and a question and an answer of STUN for each.
-    expect(datagrams.length).toBeGreaterThanOrEqual(6);
+    expect(datagrams().length).toBeGreaterThanOrEqual(6);
     expect(seen.some((bytes) => bytes.includes('"peer":"bob"'))).toBe(true);
     for (const disguise of disguises(secret)) expect(seen.some((bytes) => bytes.includes(disguise))).toBe(false);
+  });
+
+  it('holds nothing of what it relays either, by UDP and in the control connection', async () => {
+    const [alice, bob] = [await member('alice', 'relay-only'), await member('bob')];
+    const secret = randomBytes(24).toString('hex');
+    expect(await alice.client.open('bob')).toMatchObject({ path: 'relayed' });
+    await alice.say(`to you: ${secret}`, 'bob');
+    await bob.say(`and back: ${secret}`, 'alice');
+    await until(() => udp.relayed.length > 10 && tap.bytes.includes('"relay.send"'), 'both ways of the relay');
+    // By UDP, too, from here on.
+    await alice.say(`once more: ${secret}`, 'bob');
+
+    const seen = [tap.bytes, Buffer.concat(datagrams()), ...keptFiles(join(world.folder, 'server'))];
+    for (const disguise of disguises(secret)) expect(seen.some((bytes) => bytes.includes(disguise))).toBe(false);
+    // In frames on the control connection the bytes are in base64 already.
+    const frames = [...tap.bytes.toString('latin1').matchAll(/"frames":\["([^\]]*)"\]/g)];
+    const carried = frames.flatMap(([, list = '']) => list.split('","')).map((text) => Buffer.from(text, 'base64'));
+    expect(carried.length).toBeGreaterThan(0);
+    for (const disguise of disguises(secret)) expect(carried.some((bytes) => bytes.includes(disguise))).toBe(false);
   });
 
   it('does not grow with what is said, so it is not there in another form either', async () => {
     const [alice, bob] = [await member('alice'), await member('bob')];
     await alice.client.open('bob');
     await bob.next('session', { state: 'opened' });
-    const bytes = (): number => tap.bytes.length + Buffer.concat(datagrams).length;
+    const bytes = (): number => tap.bytes.length + Buffer.concat(datagrams()).length;
     const before = bytes();
     const text = randomBytes(6000).toString('hex');
     for (let n = 0; n < 200; n += 1) await alice.client.send(text);

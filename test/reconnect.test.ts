@@ -115,7 +115,7 @@ describe('when the peer goes without a word', () => {
 describe('when no address of the other device answers', () => {
   /** One has IPv4 only, the other IPv6 only. */
   async function strangers(): Promise<[Person, Person]> {
-    const settings = { pathTimeoutMs: 500 };
+    const settings = { pathTimeoutMs: 500, settleMs: 50 };
     return [
       await world.member('alice', { bind: '127.0.0.1' }, settings),
       await world.member('bob', { bind: '::1' }, settings),

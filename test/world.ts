@@ -50,7 +50,10 @@ export class World {
     this.#server = undefined;
   }
 
-  /** A client that is not connected yet. */
+  /**
+   * A client that is not connected yet. It waits as long as a busy machine takes for a direct path, which all have here
+   * unless a test forbids it: such a test says how long.
+   */
   async person(
     home: string,
     options: Partial<ClientOptions> = {},
@@ -60,7 +63,7 @@ export class World {
       home: join(this.folder, home),
       bind: '127.0.0.1',
       ...options,
-      settings: { reconnectMinMs: 20, reconnectMaxMs: 200, ...settings },
+      settings: { reconnectMinMs: 20, reconnectMaxMs: 200, settleMs: patienceMs, ...settings },
     });
     const person = new Person(home, client);
     this.#people.push(person);
@@ -156,6 +159,15 @@ export class Person {
 
 function fits(event: ClientEvent, fields: Fields): boolean {
   return Object.entries(fields).every(([name, value]) => (event as unknown as Fields)[name] === value);
+}
+
+/** Looks again and again, for a bounded time. */
+export async function until(holds: () => boolean, what: string): Promise<void> {
+  const deadline = performance.now() + patienceMs;
+  while (!holds()) {
+    if (performance.now() > deadline) throw new Error(`waited in vain for ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
 }
 
 /** What a rejection carries. */
