@@ -130,7 +130,11 @@ export class PeerLinks {
       },
       ownCandidates: () => reachability.candidates(place.isLoopback),
       nat: () => reachability.nat,
-      askAgain: () => void reachability.ask(),
+      askAgain: () => {
+        // A router that has forgotten us gives the relay another address of ours.
+        carrier.addressChanged();
+        void reachability.ask();
+      },
       sendOffer: (sealed) => {
         const params = { peer, introduction: id, sealed: Buffer.from(sealed).toString('base64') };
         return this.#nextLane().pass(() => server.call('path.offer', params));
