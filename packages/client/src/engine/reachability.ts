@@ -10,6 +10,7 @@ import {
   type NatFindings,
   type NatKind,
 } from '@parley/rendezvous';
+import type { Interfaces } from './interface-watch.js';
 
 /** The server's STUN ports. */
 export interface StunServer {
@@ -26,6 +27,8 @@ export interface ReachabilityOptions {
   send(bytes: Uint8Array, to: Address): void;
   /** Addresses or the kind of NAT are known better, or are others. */
   onChange(): void;
+  /** Those of this machine unless told. */
+  readonly interfaces?: () => Interfaces;
 }
 
 const nothingFound: NatFindings = {
@@ -37,6 +40,7 @@ const nothingFound: NatFindings = {
 
 export class Reachability {
   readonly #options: ReachabilityOptions;
+  readonly #interfaces: () => Interfaces;
   #server: StunServer | undefined;
   #discovery: NatDiscovery | undefined;
   #findings = nothingFound;
@@ -47,6 +51,7 @@ export class Reachability {
 
   constructor(options: ReachabilityOptions) {
     this.#options = options;
+    this.#interfaces = options.interfaces ?? networkInterfaces;
   }
 
   /** What is known now; while it is asked anew, what was known before. */
@@ -74,10 +79,13 @@ export class Reachability {
 
   /** Asks the server what it sees; settles when it has answered, or will not. Who asks meanwhile waits for the same. */
   ask(): Promise<void> {
-    this.#asking ??= this.#ask().finally(() => {
-      this.#asking = undefined;
+    if (this.#asking) return this.#asking;
+    const asking = new Promise<void>((resolve) => {
+      this.#done = resolve;
     });
-    return this.#asking;
+    this.#asking = asking;
+    this.#begin();
+    return asking;
   }
 
   /** As `ask`, but what is being asked already is asked anew, for it may have left by a network that is gone. */
@@ -95,7 +103,7 @@ export class Reachability {
 
   /** The most useful first. @param mayUseLoopback the peer may be on this machine */
   candidates(mayUseLoopback: boolean): Candidate[] {
-    const interfaces = Object.entries(networkInterfaces()).flatMap(([name, addresses]) =>
+    const interfaces = Object.entries(this.#interfaces()).flatMap(([name, addresses]) =>
       (addresses ?? []).map(({ address, internal }) => ({ name, address, internal })),
     );
     const { reflexive } = this.#findings;
@@ -108,25 +116,21 @@ export class Reachability {
   stop(): void {
     clearTimeout(this.#timer);
     this.#discovery = undefined;
+    // Whoever asks from now on, begins anew.
+    this.#asking = undefined;
     this.#done();
-  }
-
-  async #ask(): Promise<void> {
-    if (!this.#server) return;
-    const done = new Promise<void>((resolve) => {
-      this.#done = resolve;
-    });
-    this.#begin();
-    await done;
   }
 
   #begin(): void {
     const server = this.#server;
-    if (!server) return;
+    if (!server) {
+      this.stop();
+      return;
+    }
     this.#discovery = new NatDiscovery(performance.now(), {
       server: { address: server.address, port: server.port },
       otherPort: server.otherPort,
-      ownAddresses: Object.values(networkInterfaces()).flatMap((list) => (list ?? []).map(({ address }) => address)),
+      ownAddresses: Object.values(this.#interfaces()).flatMap((list) => (list ?? []).map(({ address }) => address)),
       random: (length) => randomBytes(length),
       before: this.#findings,
     });
