@@ -89,7 +89,7 @@ export async function createClient(options: ClientOptions): Promise<Client> {
     });
     const isMapping = options.portMapping ?? false;
     const sources: Startable[] = isMapping ? [watch, mapping] : [watch];
-    const portMapping = isMapping ? () => mapping.finding : undefined;
+    const portMapping = isMapping ? mapping : undefined;
     const { privateKey } = profile.keyPair;
     const { settleMs } = settings;
     const links = new PeerLinks({

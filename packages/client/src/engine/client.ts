@@ -276,7 +276,11 @@ export class Client implements ParleyClient {
     // A promise, whatever is wrong.
     return Promise.resolve().then(() => {
       const server = user === undefined ? this.#connected() : this.#online();
-      return diagnose({ client: this, links: this.#parts.links, server }, user, signal);
+      const { links } = this.#parts;
+      const { reachability, portMapping } = links;
+      // Nobody has asked the server yet what it sees of this device.
+      if (server.user === undefined) links.useServer(server);
+      return diagnose({ client: this, server, reachability, portMapping }, user, signal);
     });
   }
 

@@ -1,42 +1,72 @@
 /** What works and what does not, for a person who wonders: the server, this network, and the way to a user. */
 import { isIPv6 } from 'node:net';
 import { networkInterfaces } from 'node:os';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { ParleyError } from '@parley/protocol';
+import { ParleyError, type Params } from '@parley/protocol';
 import { describeNat } from '@parley/rendezvous';
-import type { Diagnosis, Finding, ParleyClient, PathTo } from './api.js';
-import type { PeerLinks } from './peer-links.js';
-import type { ServerLink } from './server-link.js';
-import { orAborted } from './waits.js';
+import type { CallOptions, Diagnosis, Finding, ParleyClient, PathTo } from './api.js';
+import type { PortMapping } from './port-mapping.js';
+import type { Reachability } from './reachability.js';
+import { orAborted, within } from './waits.js';
 
 /** Handshakes, certificates and receipts stand a difference of some minutes; people who compare times do not. */
 const clockToleranceMs = 30_000;
+/** Four questions of STUN, or a search for a gateway: who has not answered by then will not. */
+const networkWaitMs = 8_000;
 /** How long the way to a user may be looked for. */
 const pathWaitMs = 12_000;
 const lookMs = 250;
 
-export interface DiagnosisParts {
-  readonly client: ParleyClient;
-  readonly links: PeerLinks;
-  readonly server: ServerLink;
+/** What is asked of a `ServerLink`. */
+export interface DiagnosedServer {
+  readonly address: { readonly text: string };
+  readonly connection: {
+    readonly clockAheadMs: number | null;
+    readonly hello: { readonly relays: boolean };
+  };
+  call(method: 'server.ping', params: Params<'server.ping'>, options: CallOptions): Promise<unknown>;
 }
 
-/** @throws ParleyError ABORTED, or what opening a session with the user throws, but for NO_PATH */
+export interface DiagnosisParts {
+  readonly client: Pick<ParleyClient, 'status' | 'open' | 'leave' | 'pathTo'>;
+  readonly server: DiagnosedServer;
+  /** Knows the server. */
+  readonly reachability: Pick<Reachability, 'ask' | 'findings' | 'nat'>;
+  /** Undefined when the router is not asked. */
+  readonly portMapping: Pick<PortMapping, 'asked' | 'finding'> | undefined;
+}
+
+/** @throws ParleyError ABORTED; SERVER_LOST, TIMEOUT; USAGE with a user while another conversation is open */
 export async function diagnose(
-  { client, links, server }: DiagnosisParts,
+  parts: DiagnosisParts,
   user: string | undefined,
   signal?: AbortSignal,
 ): Promise<Diagnosis> {
+  const { client, server, reachability, portMapping } = parts;
+  const open = client.status().conversation;
+  const isTalking = open?.kind === 'user' && open.name === user;
+  if (user !== undefined && open && !isTalking) {
+    throw new ParleyError('USAGE', 'leave the open conversation first, or ask without a user');
+  }
   const findings = await serverFindings(server, signal);
-  if (server.user === undefined) links.useServer(server);
-  await orAborted(links.reachability.ask(), signal);
-  findings.push(...networkFindings(links, server));
+  const asked = Promise.all([reachability.ask(), portMapping?.asked]);
+  await orAborted(within(asked, networkWaitMs), signal);
+  findings.push(...networkFindings(parts));
   if (user === undefined) return { findings, path: null };
-  const path = await wayTo(client, user, signal);
-  return { findings, path };
+  if (isTalking) return { findings, path: await settledPath(client, user, signal) };
+  const refusal = await refusalOf(client, user, signal);
+  if (!refusal) {
+    try {
+      return { findings, path: await settledPath(client, user, signal) };
+    } finally {
+      await leaveIfOpen(client);
+    }
+  }
+  // Without a path there is a report that says why; else the reason has nothing to do with paths.
+  if (refusal.code !== 'NO_PATH') findings.push({ check: 'peer', state: 'problem', text: refusal.message });
+  return { findings, path: client.pathTo(user) };
 }
 
-async function serverFindings(server: ServerLink, signal: AbortSignal | undefined): Promise<Finding[]> {
+async function serverFindings(server: DiagnosedServer, signal: AbortSignal | undefined): Promise<Finding[]> {
   const startedAt = performance.now();
   await server.call('server.ping', {}, signal ? { signal } : {});
   const tookMs = performance.now() - startedAt;
@@ -54,10 +84,12 @@ async function serverFindings(server: ServerLink, signal: AbortSignal | undefine
   return findings;
 }
 
-function networkFindings({ reachability, portMapping }: PeerLinks, server: ServerLink): Finding[] {
+function networkFindings({ server, reachability, portMapping }: DiagnosisParts): Finding[] {
   const { findings: found, nat } = reachability;
   const { relays } = server.connection.hello;
-  const { reflexive, isUdpBlocked, mapping } = found;
+  const { reflexive, mapping } = found;
+  // Also while STUN still asks: it goes on for longer than anybody wants to wait.
+  const isUdpBlocked = reflexive === undefined;
   const isHard = mapping === 'endpoint-dependent';
   return [
     reflexive
@@ -74,7 +106,11 @@ function networkFindings({ reachability, portMapping }: PeerLinks, server: Serve
           text: 'UDP to the server does not get through: conversations can only be relayed',
         }
       : { check: 'udp', state: 'ok', text: 'UDP gets through' },
-    { check: 'nat', state: isHard ? 'problem' : mapping === undefined ? 'note' : 'ok', text: describeNat(nat) },
+    {
+      check: 'nat',
+      state: isHard ? 'problem' : mapping === undefined ? 'note' : 'ok',
+      text: describeNat({ ...nat, isUdpBlocked }),
+    },
     relays
       ? {
           check: 'relay',
@@ -85,7 +121,7 @@ function networkFindings({ reachability, portMapping }: PeerLinks, server: Serve
         }
       : { check: 'relay', state: 'note', text: 'the server relays nothing: without a direct path there is none' },
     portMapping
-      ? { check: 'port-mapping', ...portMapping() }
+      ? { check: 'port-mapping', ...portMapping.finding }
       : { check: 'port-mapping', state: 'note', text: 'the router is not asked for a port (--no-port-mapping)' },
     ipv6Finding(),
   ];
@@ -99,26 +135,40 @@ function ipv6Finding(): Finding {
     : { check: 'ipv6', state: 'note', text: 'this device has no public IPv6 address' };
 }
 
-/** Looks for a way: by the session that is open, or by one that is opened for this. */
-async function wayTo(client: ParleyClient, user: string, signal: AbortSignal | undefined): Promise<PathTo> {
-  const open = client.status().conversation;
-  const isTalking = open?.kind === 'user' && open.name === user;
-  if (open && !isTalking) throw new ParleyError('USAGE', 'leave the open conversation first, or ask without a user');
+/** Opens a session with the user. @returns why there is none */
+async function refusalOf(
+  client: DiagnosisParts['client'],
+  user: string,
+  signal: AbortSignal | undefined,
+): Promise<ParleyError | undefined> {
   try {
-    if (!isTalking) await client.open(user, signal ? { signal } : {});
+    await client.open(user, signal ? { signal } : {});
+    return undefined;
   } catch (error) {
-    if (error instanceof ParleyError && error.code === 'NO_PATH') return client.pathTo(user);
+    if (error instanceof ParleyError && error.code !== 'ABORTED') return error;
     throw error;
   }
+}
+
+/** The way to the user, when no more is being tried or the session has ended. */
+async function settledPath(
+  client: DiagnosisParts['client'],
+  user: string,
+  signal: AbortSignal | undefined,
+): Promise<PathTo> {
+  for (let waitedMs = 0; waitedMs < pathWaitMs; waitedMs += lookMs) {
+    if (client.pathTo(user).report?.verdict.state !== 'checking') break;
+    const look = new Promise((resolve) => setTimeout(resolve, lookMs));
+    await orAborted(look, signal);
+  }
+  return client.pathTo(user);
+}
+
+async function leaveIfOpen(client: DiagnosisParts['client']): Promise<void> {
   try {
-    for (let waitedMs = 0; waitedMs < pathWaitMs; waitedMs += lookMs) {
-      const { report } = client.pathTo(user);
-      // Also at once when the session has ended meanwhile.
-      if (report?.verdict.state !== 'checking') break;
-      await orAborted(sleep(lookMs), signal);
-    }
-    return client.pathTo(user);
-  } finally {
-    if (!isTalking) await client.leave().catch(() => undefined);
+    await client.leave();
+  } catch (error) {
+    // The user has ended it, or is lost.
+    if (!(error instanceof ParleyError) || error.code !== 'NO_CONVERSATION') throw error;
   }
 }

@@ -6,7 +6,7 @@ import type { PathPolicy } from './api.js';
 import { BirthdayTurns } from './birthday-turns.js';
 import { FoundLink, type FoundLinkOptions } from './found-link.js';
 import type { LinkHandlers, PeerLink, PeerTransport } from './ports.js';
-import type { PortMappingFinding } from './port-mapping.js';
+import type { PortMapping } from './port-mapping.js';
 import type { Reachability } from './reachability.js';
 import type { RelayCarrier } from './relay-carrier.js';
 import { SealedOffers } from './sealed-offer.js';
@@ -33,7 +33,8 @@ export interface PeerLinksOptions {
   readonly spares: SpareSockets;
   /** Run while there is a server to introduce anybody. */
   readonly sources: readonly Startable[];
-  readonly portMapping: (() => PortMappingFinding) | undefined;
+  /** Undefined when the router is not asked for a port. */
+  readonly portMapping: Pick<PortMapping, 'asked' | 'finding'> | undefined;
   /** X25519, of this device. */
   readonly privateKey: Uint8Array;
   /** How long a link that stands may look for a direct path before its user hears of it, milliseconds. */
@@ -62,7 +63,7 @@ export class PeerLinks {
   }
 
   /** Undefined when the router is not asked. */
-  get portMapping(): (() => PortMappingFinding) | undefined {
+  get portMapping(): PeerLinksOptions['portMapping'] {
     return this.#options.portMapping;
   }
 

@@ -45,6 +45,9 @@ export class PortMapping {
   #stopper: AbortController | undefined;
   #wake: AbortController | undefined;
   #run: Promise<void> = Promise.resolve();
+  /** Resolves when the router was asked for the first time: `finding` says then what came of it. */
+  readonly asked: Promise<void>;
+  #onAsked: () => void = () => undefined;
 
   constructor(options: PortMappingOptions) {
     this.#options = options;
@@ -53,6 +56,9 @@ export class PortMapping {
       new UpnpGateway({ gateway: defaultGateway }),
     ];
     this.#sleep = options.sleep ?? sleepUnheld;
+    this.asked = new Promise((resolve) => {
+      this.#onAsked = resolve;
+    });
   }
 
   get finding(): PortMappingFinding {
@@ -82,6 +88,7 @@ export class PortMapping {
   async #keep(stopped: AbortSignal): Promise<void> {
     for (;;) {
       const waitMs = await this.#ask(stopped);
+      this.#onAsked();
       if (stopped.aborted) break;
       this.#wake = new AbortController();
       await this.#sleep(waitMs, AbortSignal.any([stopped, this.#wake.signal]));
