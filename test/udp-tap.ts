@@ -17,6 +17,7 @@ export class UdpTap {
   /** What was given to the system, in order, and where to. */
   readonly sent: Datagram[] = [];
   readonly received: Datagram[] = [];
+  readonly #sockets: Socket[] = [];
   /** A firewall: what it does not let out is lost, and not in `sent`. */
   lets: (to: Place) => boolean = () => true;
 
@@ -45,7 +46,13 @@ export class UdpTap {
     return [...new Set(this.sent.map(({ place }) => place.port))].sort((a, b) => a - b);
   }
 
+  /** That its own sockets are bound to. */
+  get ports(): number[] {
+    return this.#sockets.map((socket) => socket.address().port);
+  }
+
   #listen(socket: Socket): void {
+    this.#sockets.push(socket);
     socket.on('message', (bytes: Buffer, { address, port }: RemoteInfo) => {
       this.received.push({ bytes: Buffer.from(bytes), place: { address, port } });
     });
