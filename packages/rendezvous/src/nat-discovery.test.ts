@@ -134,6 +134,21 @@ describe('NatDiscovery', () => {
     );
   });
 
+  it('does not take a NAT that forgets its binding meanwhile for one that gives each destination another port', () => {
+    const scene = new Scene();
+    const nat = scene.network.addNat({ ...usualNat, address: '198.51.100.1', preservesPorts: false });
+    let before: Address | undefined;
+    scene.network.schedule(200, () => {
+      before = nat.translateOut(scene.network.now, own, server);
+      nat.restart();
+    });
+    const findings = scene.discover(nat);
+    expect(findings.mapping).toBe('endpoint-independent');
+    // What is told of it is what it is now.
+    expect(findings.reflexive).not.toEqual(before);
+    expect(findings.reflexive).toEqual(nat.translateOut(scene.network.now, own, server));
+  });
+
   it('takes no answer from elsewhere', () => {
     const random = new SeededRandom(2);
     const discovery = new NatDiscovery(0, {

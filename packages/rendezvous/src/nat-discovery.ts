@@ -5,6 +5,8 @@
  *  1. Binding to the first port: the reflexive address.
  *  2. Binding to the first port with the answer from the second: filtering.
  *  3. Binding to the second port: mapping.
+ *  4. When that was another address, Binding to the first port once more: a NAT that has just forgotten its binding would
+ *     seem to give each destination another port.
  */
 import { BindingTransaction } from './binding.js';
 import type { Address } from './stun-message.js';
@@ -36,7 +38,7 @@ export interface NatFindings {
   readonly isUdpBlocked: boolean;
 }
 
-const steps = ['reflexive', 'filtering', 'mapping'] as const;
+const steps = ['reflexive', 'filtering', 'mapping', 'confirmation'] as const;
 type Step = (typeof steps)[number];
 
 /** 500 + 1,000 ms, twice at most: an answer that is filtered never comes. */
@@ -50,6 +52,8 @@ export class NatDiscovery {
   #transaction: BindingTransaction;
   #unsent: Uint8Array | undefined;
   #answeredBy = 0;
+  /** As seen by the second port, when that differs. */
+  #seenByOther: Address | undefined;
   #findings: NatFindings = { reflexive: undefined, mapping: undefined, filtering: undefined, isUdpBlocked: false };
 
   constructor(now: number, options: NatDiscoveryOptions) {
@@ -70,7 +74,8 @@ export class NatDiscovery {
     const { server, otherPort } = this.#options;
     if (this.#step === undefined || from.address !== server.address) return false;
     // A server that has no second port to answer from says so by the first.
-    if (from.port !== (this.#step === 'reflexive' ? server.port : otherPort)) {
+    const isFirstPort = this.#step === 'reflexive' || this.#step === 'confirmation';
+    if (from.port !== (isFirstPort ? server.port : otherPort)) {
       if (this.#step !== 'filtering' || from.port !== server.port) return false;
     }
     if (!this.#transaction.handleDatagram(bytes)) return false;
@@ -111,7 +116,11 @@ export class NatDiscovery {
         this.#findings = { ...findings, filtering: mapped ? 'not-by-port' : 'address-and-port-dependent' };
         break;
       case 'mapping':
-        this.#findings = { ...findings, mapping: mapped && this.#compare(mapped) };
+        if (mapped && !isSame(mapped, findings.reflexive)) this.#seenByOther = mapped;
+        else this.#findings = { ...findings, mapping: mapped && this.#kindOfSame(mapped) };
+        break;
+      case 'confirmation':
+        this.#findings = this.#confirm(mapped);
         break;
       case undefined:
         return;
@@ -120,6 +129,7 @@ export class NatDiscovery {
     const { before, otherPort } = this.#options;
     const goesOn = otherPort !== undefined && (mapped !== undefined || this.#step !== 'reflexive');
     let next = goesOn ? steps[steps.indexOf(this.#step) + 1] : undefined;
+    if (next === 'confirmation' && !this.#seenByOther) next = undefined;
     if (next === 'filtering' && before?.filtering && mapped && isSame(mapped, before.reflexive)) {
       this.#findings = { ...this.#findings, filtering: before.filtering };
       next = 'mapping';
@@ -141,9 +151,16 @@ export class NatDiscovery {
     return transaction;
   }
 
-  #compare(second: Address): SeenMapping {
-    if (!isSame(second, this.#findings.reflexive)) return 'endpoint-dependent';
-    return this.#options.ownAddresses.includes(second.address) ? 'none' : 'endpoint-independent';
+  /** @param again as seen by the first port now; undefined: it has not answered */
+  #confirm(again: Address | undefined): NatFindings {
+    if (!again || isSame(again, this.#findings.reflexive)) return { ...this.#findings, mapping: 'endpoint-dependent' };
+    const isOne = isSame(again, this.#seenByOther);
+    return { ...this.#findings, reflexive: again, mapping: isOne ? this.#kindOfSame(again) : 'endpoint-dependent' };
+  }
+
+  /** Of a NAT that gives both ports the same. */
+  #kindOfSame({ address }: Address): SeenMapping {
+    return this.#options.ownAddresses.includes(address) ? 'none' : 'endpoint-independent';
   }
 }
 

@@ -490,3 +490,19 @@ describe('birthday punching', () => {
     expect(stage.probes.length).toBeLessThan(before + 10);
   });
 });
+
+describe('a peer that tells other addresses than before', () => {
+  const offers = (stage: Stage): number => stage.others.filter(({ type }) => type === 'offer').length;
+
+  it('is told ours again, as it may have been away when they were; who tells the same again is not', () => {
+    const stage = new Stage();
+    stage.status();
+    stage.agent.setOwnCandidates(stage.now, [own]);
+    stage.offer([wan]).run(1_000);
+    const before = offers(stage);
+    stage.offer([wan]).run(1_000);
+    expect(offers(stage)).toBe(before);
+    stage.offer([lan]).run(1_000);
+    expect(offers(stage)).toBe(before + 1);
+  });
+});

@@ -33,7 +33,7 @@ describe('the health of a path', () => {
   it('is in doubt when much is lost, judged by enough packets', () => {
     const few = new PathHealth();
     few.handleStatus(0, status());
-    expect(few.handleStatus(1_000, status({ sentPackets: 19, lostPackets: 10 }))).toBe(false);
+    expect(few.handleStatus(1_000, status({ sentPackets: 11, lostPackets: 10 }))).toBe(false);
     const many = new PathHealth();
     many.handleStatus(0, status());
     expect(many.handleStatus(250, status({ sentPackets: 100, lostPackets: 14 }))).toBe(false);

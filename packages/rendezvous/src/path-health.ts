@@ -34,7 +34,7 @@ const suspicionRtts = 2;
 
 const othersLossMs = 1_000;
 const lossWindowMs = 2_000;
-const lossLeastPackets = 20;
+const lossLeastPackets = 12;
 /** More than congestion causes; the doubt ends when it is half of that. */
 const lossyShare = 0.15;
 /** And more than chance: of 20 packets on a path that loses one in fifty, three are lost every few minutes. */

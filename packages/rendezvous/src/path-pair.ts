@@ -122,9 +122,9 @@ export class PathPair {
     return this.#probes.filter(({ sentAt, rttMs }) => rttMs !== undefined && sentAt >= at).length;
   }
 
-  /** Whether one that was sent since then should have been answered by now. */
-  hasMissedSince(at: number, now: number): boolean {
-    return this.#probes.some((probe) => probe.sentAt >= at && this.#isMissed(probe, now));
+  /** How many that were sent since then should have been answered by now, of the last few. */
+  missedSince(at: number, now: number): number {
+    return this.#probes.filter((probe) => probe.sentAt >= at && this.#isMissed(probe, now)).length;
   }
 
   /** What is known was found from another address of ours, or of the peer's. */
