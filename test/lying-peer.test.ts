@@ -68,8 +68,8 @@ interface Scene {
   readonly alice: Person;
   readonly udp: UdpTap;
   readonly link: LinkHandle;
-  offer(candidates: readonly Candidate[]): void;
-  offerBytes(bytes: Uint8Array): void;
+  readonly offer: (candidates: readonly Candidate[]) => void;
+  readonly offerBytes: (bytes: Uint8Array) => void;
 }
 
 /** Alice in a session with Mallory. @param told what the server says of Mallory in the clear, beside her one address */

@@ -233,6 +233,30 @@ describe('when the server is killed', () => {
     expect(alice.client.status().conversation).toMatchObject({ name: 'bob', path: 'relayed' });
   });
 
+  it('a room goes on with those that are relayed and those that are not', async () => {
+    const [alice] = await enrolled('alice', { path: 'relay-only' });
+    const [bob] = await enrolled('bob');
+    const [carol] = await enrolled('carol');
+    const all = [alice, bob, carol];
+    for (const { client } of all) await client.enter('lab');
+    for (const person of [alice, bob]) await person.next('room', { state: 'joined', user: 'carol' });
+    await alice.say('before', 'bob', 'carol');
+    await server.kill('SIGKILL');
+    for (const person of all) await person.next('server', { state: 'lost' });
+    const { id } = await alice.client.send('meanwhile');
+    await bob.say('past the server', 'carol');
+    await start();
+    for (const person of all) await person.next('server', { state: 'back' });
+    for (const to of ['bob', 'carol']) await alice.next('receipt', { id, to, state: 'delivered' });
+    await alice.say('after', 'bob', 'carol');
+    for (const person of [bob, carol]) {
+      await hears(person, 'alice', ['before', 'meanwhile', 'after']);
+      expect(person.saw('message', { from: 'alice' })).toBe(false);
+      expect(person.notices.filter((text) => text.includes('missing'))).toEqual([]);
+    }
+    await alice.next('message', { from: 'bob', text: 'past the server' });
+  });
+
   it('for good, a relayed session ends with PEER_LOST, and what was not confirmed has failed', async () => {
     const waits = { peerIdleTimeoutMs: 2_000, keepAliveMs: 500 };
     const [alice] = await enrolled('alice', { path: 'relay-only' }, waits);
