@@ -1,10 +1,13 @@
-// Runs simulations of the transport by seeds: `npm run sim -- --seeds 100000 [--from 1] [--scenario NAME]`. A scenario is
+// Runs simulations of the transport by seeds: `npm run sim -- --seeds 100000 [--from 1] [--scenario NAME]`, or, with
+// `--paths`, those of two devices behind all kinds of routers (test/paths), where a scenario is a cell. Else a scenario is
 // one by its name, `random` for random runs, or `all` but those. When none is named there are random runs with all
 // seeds, and then each scenario with one in a hundred of them, as a scenario takes so much longer.
 import { parseArgs } from 'node:util';
 import { randomRunName, runRandom } from '../packages/transport/dist/testing/random-run.js';
 import { runScenario } from '../packages/transport/dist/testing/run-scenario.js';
 import { longScenarios, scenarios } from '../packages/transport/dist/testing/scenarios.js';
+
+if (process.argv.includes('--paths')) await import('../test/dist/paths/run.js');
 
 const shownFailures = 10;
 const randomRunsPerScenario = 100;
