@@ -38,6 +38,9 @@ export type Subject =
   | 'new-account'
   | 'new-password'
   | 'user'
+  /** Without one the command means something, too. */
+  | 'any-user'
+  | 'policy'
   | 'trusted'
   | 'room'
   | 'own-room'

@@ -1,6 +1,7 @@
 import type { ParleyClient } from '../engine/api.js';
 import type { Subject } from './command.js';
 import { commandNamed, commands } from './commands/index.js';
+import { policyWords } from './commands/paths.js';
 import { sleep, type Timer } from './timer.js';
 
 export interface KnownNames {
@@ -30,12 +31,15 @@ function candidates(words: readonly string[], names: KnownNames): readonly strin
 function ofSubject(subject: Subject, names: KnownNames): readonly string[] {
   switch (subject) {
     case 'user':
+    case 'any-user':
     case 'trusted':
       return names.users;
     case 'room':
     case 'own-room':
     case 'any-room':
       return names.rooms;
+    case 'policy':
+      return policyWords;
     case 'command':
       return commandWords(false);
     case 'account':

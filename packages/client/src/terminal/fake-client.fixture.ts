@@ -10,6 +10,7 @@ import type {
   ParleyClient,
   Path,
   PathPolicy,
+  PathReport,
   PathTo,
   Status,
 } from '../engine/api.js';
@@ -33,6 +34,7 @@ export class FakeClient implements ParleyClient {
   path: Path = 'direct';
   found: FoundServer[] = [];
   readonly policies = new Map<string, PathPolicy>();
+  readonly reports = new Map<string, PathReport>();
   lastServer: string | null = null;
   roomList = [{ name: 'lobby', owner: 'alice', members: 2 }];
   members = ['alice', 'bob'];
@@ -95,9 +97,10 @@ export class FakeClient implements ParleyClient {
 
   async open(peer: string, options?: CallOptions) {
     await this.#called('open', [peer], options);
+    const { path, reports } = this;
     this.state = {
       ...this.state,
-      conversation: { kind: 'user', name: peer, path: this.path, rttMs: null, reports: new Map(), keys: null },
+      conversation: { kind: 'user', name: peer, path, rttMs: null, reports: new Map(reports), keys: null },
     };
     return { peer, path: this.path };
   }
@@ -114,7 +117,7 @@ export class FakeClient implements ParleyClient {
   pathTo(user?: string): PathTo {
     const peer = user ?? this.state.conversation?.name;
     if (peer === undefined) throw new ParleyError('NO_CONVERSATION');
-    return { peer, policy: this.policies.get(peer) ?? 'auto', report: null };
+    return { peer, policy: this.policies.get(peer) ?? 'auto', report: this.reports.get(peer) ?? null };
   }
 
   setPathPolicy(user: string, policy: PathPolicy | null): void {
@@ -212,6 +215,28 @@ export class FakeClient implements ParleyClient {
     const failure = this.failures.get(method);
     if (failure !== undefined) throw typeof failure === 'string' ? new ParleyError(failure) : failure;
   }
+}
+
+/** Relayed, after one address of the peer was tried in vain. */
+export const relayedReport: PathReport = reportOf(
+  { state: 'relayed', reason: { kind: 'unanswered' } },
+  {
+    ...{ address: { address: 'relay', port: 5 }, kind: 'relay', scope: 'relay', sent: 1, answered: 1 },
+    ...{ rttMs: 31.25, loss: 0.0125, isPath: true, why: 'path' },
+  },
+  {
+    ...{ address: { address: '203.0.113.9', port: 41_000 }, kind: 'reflexive', scope: 'public', sent: 7, answered: 0 },
+    ...{ rttMs: undefined, loss: undefined, isPath: false, why: 'unanswered' },
+  },
+);
+
+function reportOf(verdict: PathReport['verdict'], ...pairs: PathReport['pairs']): PathReport {
+  return {
+    ...{ policy: 'auto', role: 'controlling', verdict, path: pairs.find(({ isPath }) => isPath), pairs },
+    own: { mapping: 'endpoint-independent', filtering: 'address-and-port-dependent', isUdpBlocked: false },
+    peer: { mapping: 'endpoint-independent', filtering: undefined, isUdpBlocked: false },
+    ...{ ownFamilies: [4], peerFamilies: [4], refused: 0, birthday: 'idle', isChecking: false },
+  };
 }
 
 /** A clock that stands still until it is turned. It begins at 09:05, local time. */

@@ -4,7 +4,7 @@ import { jsonVersion } from '@parley/protocol';
 import type { ClientEvent } from '../engine/api.js';
 import { commands, findCommand } from './commands/index.js';
 import { EventBacklog } from './event-backlog.js';
-import { FakeClient, ManualTimer, Written } from './fake-client.fixture.js';
+import { FakeClient, ManualTimer, relayedReport, Written } from './fake-client.fixture.js';
 import { JsonReporter } from './json-reporter.js';
 import { Output } from './output.js';
 
@@ -25,7 +25,18 @@ const [exampleResults = [], exampleEvents = []] = clientContract;
 
 /** The lines whose results docs/protocol/json.md shows, in its order. */
 const script: readonly string[] = [
-  ...['c localhost:7420', 'register alice secret99', 'login alice secret99', 'lu', 'lcu', 'lr', 'lru lobby', 'o bob'],
+  ...[
+    'c',
+    'c localhost:7420',
+    'register alice secret99',
+    'login alice secret99',
+    'lu',
+    'lcu',
+    'lr',
+    'lru lobby',
+    'o bob',
+  ],
+  ...['path', 'doctor'],
   ...['s hello', 'l', 'or lobby', 'cs', 'cr lobby', 'accept', 'decline', 'trust bob', 'help cs', 'sleep 200ms'],
   ...['wait receipt', 'd', 'x'],
 ];
@@ -41,7 +52,11 @@ describe('docs/protocol/json.md', () => {
     const backlog = new EventBacklog();
     backlog.add({ event: 'receipt', id: 'id-1', to: 'bob', state: 'delivered' });
     const { signal } = new AbortController();
-    const context = { client: new FakeClient(), backlog, timer, signal, progress: reporter.progress.bind(reporter) };
+    const client = new FakeClient();
+    client.path = 'relayed';
+    client.found = [{ name: 'Parley on attic', host: 'attic.local', port: 7420, address: '192.0.2.5' }];
+    client.reports.set('bob', relayedReport);
+    const context = { client, backlog, timer, signal, progress: reporter.progress.bind(reporter) };
     for (const line of script) {
       const [word = '', ...rest] = line.split(' ');
       const command = findCommand(word);

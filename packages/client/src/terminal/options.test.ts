@@ -27,13 +27,17 @@ describe('parseOptions', () => {
       bind: undefined,
       tls: true,
       accept: 'auto',
+      path: 'auto',
+      portMapping: true,
+      doctor: undefined,
       ascii: false,
     });
   });
 
   it('reads every option', () => {
     const argv = ['--json', '--script', '-', '--home', '/tmp/h', '--bind', '127.0.0.1', '--no-tls', '--accept', 'ask'];
-    expect(parse([...argv, '--ascii', 'localhost:7420']).options).toEqual({
+    const more = ['--ascii', '--path', 'relay-only', '--no-port-mapping'];
+    expect(parse([...argv, ...more, 'localhost:7420']).options).toEqual({
       server: 'localhost:7420',
       json: true,
       script: '-',
@@ -41,6 +45,9 @@ describe('parseOptions', () => {
       bind: '127.0.0.1',
       tls: false,
       accept: 'ask',
+      path: 'relay-only',
+      portMapping: false,
+      doctor: undefined,
       ascii: true,
     });
   });
@@ -59,14 +66,37 @@ describe('parseOptions', () => {
     [['--profile', 'a', '--home', '/x'], 'cannot be used with'],
     [['--home', ''], 'It is empty'],
     [['--accept', 'maybe'], 'Allowed choices are auto, ask, never'],
+    [['--path', 'direct'], 'Allowed choices are auto, direct-only, relay-only'],
     [['--jsn'], 'Did you mean --json?'],
     [['a', 'b'], 'too many arguments'],
     [['--script'], 'argument missing'],
+    [['--server', 'localhost'], '--server and --login are for mca doctor'],
+    [['localhost', '--login', 'alice'], '--server and --login are for mca doctor'],
+    [['doctor', 'bob', 'carol'], 'too many arguments'],
+    [['doctor', '--script', '-'], 'do not go together'],
+    [['doctor', '--server', ''], 'It is empty'],
+    [['doctor', 'bob'], 'with --login <name> and the password in PARLEY_PASSWORD'],
+    [['doctor', 'bob', '--login', 'alice'], 'with --login <name> and the password in PARLEY_PASSWORD'],
+    [['doctor', '--login', 'alice'], 'with --login <name> and the password in PARLEY_PASSWORD'],
   ])('%j is a usage error', (argv, problem) => {
     const { options, out, err } = parse(argv);
     expect(options).toEqual({ exitCode: 1 });
     expect(out).toBe('');
     expect(err).toContain(problem);
+  });
+
+  it.each([
+    [['doctor'], {}, { server: undefined, doctor: { user: undefined, login: undefined } }],
+    [['doctor', '--server', 'chat:7420'], {}, { server: 'chat:7420', doctor: { user: undefined, login: undefined } }],
+    [
+      ['doctor', 'bob', '--login', 'alice', '--json'],
+      { PARLEY_PASSWORD: 'se "cret' },
+      { json: true, doctor: { user: 'bob', login: { name: 'alice', password: 'se "cret' } } },
+    ],
+    // Without a user nobody needs to log in.
+    [['doctor'], { PARLEY_PASSWORD: 'secret99' }, { doctor: { user: undefined, login: undefined } }],
+  ])('%j asks for a diagnosis', (argv, env, expected) => {
+    expect(parse(argv, { HOME: '/home/u', ...env }).options).toMatchObject(expected);
   });
 
   it('explains itself', () => {
@@ -78,6 +108,10 @@ describe('parseOptions', () => {
       'Exit codes:',
       '--accept',
       '--script',
+      'mca doctor',
+      '--path',
+      '--no-port-mapping',
+      'PARLEY_PASSWORD',
       'NO_COLOR',
       '~/.local/share/parley/',
     ]) {

@@ -164,13 +164,13 @@ function misuse(
     return server === undefined && login === undefined ? undefined : '--server and --login are for mca doctor';
   }
   if (script !== undefined) return '--script and doctor do not go together';
-  if (user !== undefined && (login === undefined || env['PARLEY_PASSWORD'] === undefined)) {
-    return 'the way to a user can be looked for with --login <name> and the password in PARLEY_PASSWORD';
+  if ((user !== undefined || login !== undefined) && loginOf({ login }, env) === undefined) {
+    return 'the way to a user is looked for with --login <name> and the password in PARLEY_PASSWORD';
   }
   return undefined;
 }
 
-function loginOf({ login: name }: GivenOptions, env: OptionPorts['env']): DoctorOptions['login'] {
+function loginOf({ login: name }: { login?: string | undefined }, env: OptionPorts['env']): DoctorOptions['login'] {
   const password = env['PARLEY_PASSWORD'];
   return name === undefined || password === undefined ? undefined : { name, password };
 }

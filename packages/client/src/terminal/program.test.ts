@@ -49,6 +49,69 @@ function script(...lines: string[]): string {
   return file;
 }
 
+describe('mca doctor', () => {
+  const methods = (client: FakeClient): unknown[] => client.calls.map(([method]) => method);
+
+  it('asks a server, tells what it found, and ends without reading anything', async () => {
+    const { client, stdout, stderr, exit } = start(['doctor', '--server', 'chat:7420']);
+    expect(await exit).toBe(0);
+    expect(client.calls).toEqual([['connect', 'chat:7420'], ['diagnose'], ['close']]);
+    expect(stdout.lines.slice(-2)).toEqual(['ok  server  it answers', '!   udp     nothing comes back']);
+    expect(stderr.text).toBe('');
+  });
+
+  it('asks the server that was connected to last', async () => {
+    const { client, exit } = start(['doctor']);
+    client.lastServer = 'chat:7420';
+    expect(await exit).toBe(0);
+    expect(client.calls[0]).toEqual(['connect', 'chat:7420']);
+  });
+
+  it('needs to know one, and frees the profile when it does not', async () => {
+    const { client, stderr, exit } = start(['doctor']);
+    expect(await exit).toBe(1);
+    expect(stderr.lines).toEqual(['error USAGE: no server is known yet: name one with --server']);
+    expect(client.closed).toBe(true);
+  });
+
+  it('logs in to look for the way to a user, and shows the password to nobody', async () => {
+    const { client, stdout, stderr, exit } = start(['doctor', 'bob', '--login', 'alice', '--server', 'chat'], {
+      env: { PARLEY_PASSWORD: 'se "cret\\ 99' },
+    });
+    expect(await exit).toBe(0);
+    expect(client.calls.slice(1, -1)).toEqual([
+      ['login', 'alice', 'se "cret\\ 99'],
+      ['diagnose', 'bob'],
+    ]);
+    expect(stdout.lines.slice(-2)).toEqual(['the way to bob:', '  no conversation was begun']);
+    expect(stdout.text + stderr.text).not.toContain('cret');
+  });
+
+  it.each([
+    ['connect', 'SERVER_UNREACHABLE', 3],
+    ['login', 'BAD_CREDENTIALS', 1],
+    ['diagnose', 'SERVER_LOST', 3],
+  ] as const)('ends at the first that fails: %s, %s', async (method, code, exitCode) => {
+    const { client, stderr, exit } = start(['doctor', 'bob', '--login', 'alice', '--server', 'chat'], {
+      env: { PARLEY_PASSWORD: 'secret99' },
+    });
+    client.failures.set(method, code);
+    expect(await exit).toBe(exitCode);
+    expect(methods(client).slice(-2)).toEqual([method, 'close']);
+    expect(stderr.text).toContain(code);
+    expect(stderr.text).not.toContain('secret99');
+  });
+
+  it('gives JSON for programs', async () => {
+    const { stdout, exit } = start(['doctor', '--server', 'chat', '--json']);
+    expect(await exit).toBe(0);
+    expect(stdout.json).toMatchObject([
+      { command: 'c', ok: true },
+      { command: 'doctor', ok: true, data: { findings: [{ check: 'server' }, { check: 'udp' }], path: null } },
+    ]);
+  });
+});
+
 describe('a pipe', () => {
   it('runs what comes in, and leaves cleanly at the end of input', async () => {
     const { client, stdin, stdout, stderr, exit } = start([]);
@@ -82,7 +145,9 @@ describe('a pipe', () => {
     stdin.end('lu\n');
     expect(await exit).toBe(0);
     expect(client.calls.slice(0, 2)).toEqual([['connect', 'localhost'], ['users']]);
-    expect(created).toEqual([{ home: directory, tls: false, accept: 'never', bind: '127.0.0.1' }]);
+    expect(created).toEqual([
+      { home: directory, tls: false, accept: 'never', path: 'auto', portMapping: true, bind: '127.0.0.1' },
+    ]);
   });
 
   it.each([

@@ -106,7 +106,13 @@ async function runWithClient(
   });
   const backlog = new EventBacklog();
   const deliveries = new Deliveries();
-  const mode = modeOf(options, ports, client, { out, err });
+  let mode: Mode;
+  try {
+    mode = modeOf(options, ports, client, { out, err });
+  } catch (error) {
+    await client.close();
+    throw error;
+  }
   const { reporter } = mode;
   const runner = new Runner({ client, backlog, deliveries, reporter, timer: ports.timer }, mode.rules);
   mode.interactive?.start(() => runner.giveUp());

@@ -30,6 +30,8 @@ describe('a line in a conversation', () => {
     ['/L', '/L'],
     ['Or maybe later', 's Or maybe later'],
     ['L', 's L'],
+    ['path', 'path '],
+    ['doctor', 'doctor '],
   ])('%j is run as %j', async (line, run) => {
     const { client, complete } = setUp();
     await client.open('bob');

@@ -131,6 +131,8 @@ async function askFor(
         rooms.length === 0 ? anotherRoom : await questions.choice('Room:', [...rooms.map(choiceOf), another], signal);
       return room === anotherRoom ? questions.text('Name of the room:', undefined, signal) : room;
     }
+    case 'any-user':
+    case 'policy':
     case 'trusted':
     case 'command':
       return undefined;

@@ -97,10 +97,18 @@ export const status = declare({
             name: conversation.name,
             path: conversation.path,
             rttMs: conversation.rttMs === null ? null : Number(conversation.rttMs.toFixed(3)),
+            loss: lossOf(conversation),
           },
   }),
   lines: statusLines,
 });
+
+/** On the way to the one user of a session, from 0 to 1; null where it is not known. */
+function lossOf({ kind, reports }: ConversationStatus): number | null {
+  const [report] = kind === 'user' ? reports.values() : [];
+  const loss = report?.path?.loss;
+  return loss === undefined ? null : Number(loss.toFixed(4));
+}
 
 interface KnownStatus extends Status {
   readonly ownKey: string;
@@ -116,14 +124,12 @@ function statusLines({ server, lostServer, user, conversation, ownKey, peerKey }
   return [`${who} at ${server}`, key, ...(talk.length > 0 ? talk : ['no session or room is open'])];
 }
 
-function conversationLines(
-  { kind, name, path, rttMs, reports, keys }: ConversationStatus,
-  key: string | null,
-  style: Style,
-): string[] {
+function conversationLines(conversation: ConversationStatus, key: string | null, style: Style): string[] {
+  const { kind, name, path, rttMs, reports, keys } = conversation;
   const measured = rttMs === null ? 'round trip not measured yet' : `round trip ${showRoundTrip(rttMs)}`;
   const [report] = kind === 'user' ? reports.values() : [];
-  const loss = report?.path?.loss === undefined ? '' : `, loss ${showLoss(report.path.loss)}`;
+  const lost = lossOf(conversation);
+  const loss = lost === null ? '' : `, loss ${showShare(lost)}`;
   const way = `path ${shownPath(path, style)}, ${measured}${loss}`;
   switch (kind) {
     case 'user': {
@@ -142,8 +148,8 @@ function verdictLines(report: PathReport | undefined): string[] {
   return report?.path ? [printable(`${describeVerdict(report)}; path tells more`)] : [];
 }
 
-function showLoss(share: number): string {
-  return `${(share * 100).toFixed(share < 0.1 ? 1 : 0)} %`;
+function showShare(share: number): string {
+  return `${(share * 100).toFixed(share === 0 || share >= 0.1 ? 0 : 1)} %`;
 }
 
 function sealLines(keys: ConversationKeys | null): string[] {

@@ -8,6 +8,8 @@ import type { Style } from '../style.js';
 import { tokenize } from '../tokens.js';
 
 const policies: readonly PathPolicy[] = ['auto', 'direct-only', 'relay-only'];
+/** What may stand for a policy. */
+export const policyWords: readonly string[] = [...policies, 'default'];
 const maxNameCharacters = 256;
 
 interface PathArguments {
@@ -19,14 +21,15 @@ interface PathArguments {
 export const path = declare({
   name: 'path',
   long: 'path',
-  usage: 'path [user] [auto|direct-only|relay-only|default]',
+  usage: 'path [user] [policy]',
   doc: 'shows by which addresses a user was tried, and why the path is what it is; or sets what may be tried',
   details: [
     'Without a user it is about the open session. A policy counts from the next conversation on, and is kept.',
-    'direct-only never uses the relay; relay-only never shows your address to the other device.',
-    'default takes back what was set: the user then goes as mca was started (--path).',
+    'auto: direct where that is possible, else relayed. direct-only: never by the relay.',
+    'relay-only: by the relay alone, so that the other device does not learn your address.',
+    'default: as mca was started (--path); takes back what was set.',
   ],
-  subjects: ['user'],
+  subjects: ['any-user', 'policy'],
   parse: pathArguments,
   run: ({ client }, { user, policy }) => {
     if (user !== undefined && policy !== undefined) client.setPathPolicy(user, policy);
@@ -45,7 +48,10 @@ function pathArguments(rest: string): PathArguments {
   const given = tokenize(rest);
   if (given.length === 0) return { user: undefined, policy: undefined };
   const user = checked('the user', given[0], maxNameCharacters);
-  if (given.length === 1) return { user, policy: undefined };
+  if (given.length === 1) {
+    if (policyWords.includes(user)) throw new ParleyError('USAGE', 'the user comes first, then the policy');
+    return { user, policy: undefined };
+  }
   const [, word] = words(rest, ['the user', 'the policy']);
   if (word === 'default') return { user, policy: null };
   const policy = policies.find((known) => known === word);
@@ -59,7 +65,7 @@ export const doctor = declare({
   usage: 'doctor [user]',
   doc: 'finds out what of this network and the server works; with a user also the way there',
   details: ['With a user a session is opened for it, unless it is open already. It takes some seconds.'],
-  subjects: ['user'],
+  subjects: ['any-user'],
   parse: (rest) =>
     tokenize(rest).length === 0 ? undefined : checked('the user', words(rest, ['the user'])[0], maxNameCharacters),
   run: ({ client, signal, progress }, user) => {
