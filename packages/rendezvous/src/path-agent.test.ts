@@ -491,6 +491,16 @@ describe('birthday punching', () => {
   });
 });
 
+describe('data without an answer', () => {
+  it('makes the agent ask what others see of us every two seconds, however lately it was asked', () => {
+    const stage = new Stage().status().offer([wan]).run(30_000);
+    const asked = (): number => stage.others.filter(({ type }) => type === 'ask-reflexive').length;
+    const before = asked();
+    for (let i = 1; i <= 4 * 6; i += 1) stage.run(250).status({ unansweredMs: 250 * i });
+    expect(asked() - before).toBe(3);
+  });
+});
+
 describe('a peer that tells other addresses than before', () => {
   const offers = (stage: Stage): number => stage.others.filter(({ type }) => type === 'offer').length;
 

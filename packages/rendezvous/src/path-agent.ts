@@ -61,6 +61,8 @@ const inUseMs = 60_000;
 /** After a move of which nothing is known yet: over a bit more than a minute. */
 const idleRoundsInDoubt = 5;
 const askGapMs = 5_000;
+/** While data waits for an answer: nothing else may show that a router has forgotten us, again and again. */
+const askGapInDoubtMs = 2_000;
 /** The link moves only to what answered in the last 10 s. */
 const freshMs = 8_000;
 /** From the first direct answer on a relayed conversation waits for better ones. */
@@ -168,6 +170,7 @@ export class PathAgent {
     if (status.unansweredMs > 0) this.#inUseUntil = now + inUseMs;
     current.dataLoss = this.#health.loss ?? current.dataLoss;
     if (isInDoubt) this.#beginDoubt(now);
+    else if (this.#health.doubt?.reason === 'unanswered') this.#askReflexive(now);
     this.handleTimeout(now);
   }
 
@@ -315,9 +318,13 @@ export class PathAgent {
   }
 
   #askReflexive(now: number): void {
-    if (this.#options.policy === 'relay-only' || now - this.#askedAt < askGapMs) return;
+    if (this.#options.policy === 'relay-only' || now - this.#askedAt < this.#askGapMs) return;
     this.#askedAt = now;
     this.#actions.push({ type: 'ask-reflexive' });
+  }
+
+  get #askGapMs(): number {
+    return this.#health.doubt?.reason === 'unanswered' ? askGapInDoubtMs : askGapMs;
   }
 
   #take(now: number, offer: PathOffer): void {
