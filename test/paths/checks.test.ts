@@ -25,11 +25,14 @@ describe('a datagram', () => {
   it('may go to any port of what was offered while birthday punching has its turn', () => {
     const targets = new TargetCheck([server]);
     targets.handleOffer([offered]);
+    const tried = { ...offered, port: 77 };
+    targets.handleProbe({ kind: 'plain', to: tried });
+    expect(() => targets.checked({ to: tried, bytes })).toThrow('neither');
     targets.mayTryPorts = true;
-    expect(() => targets.checked({ to: { ...offered, port: 77 }, bytes })).not.toThrow();
-    expect(() => targets.checked({ to: { ...server, port: 77 }, bytes })).toThrow('neither');
-    targets.mayTryPorts = false;
-    expect(() => targets.checked({ to: { ...offered, port: 77 }, bytes })).toThrow('neither');
+    const elsewhere = { ...server, port: 77 };
+    for (const to of [tried, elsewhere]) targets.handleProbe({ kind: 'plain', to });
+    expect(() => targets.checked({ to: tried, bytes })).not.toThrow();
+    expect(() => targets.checked({ to: elsewhere, bytes })).toThrow('neither');
   });
 });
 

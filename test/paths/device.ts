@@ -308,6 +308,8 @@ export class Device implements Protocol {
         this.talk.receive(now, event.bytes);
         return;
       case 'probed':
+        // An answer may come by another way than the question went.
+        this.targets.handleHeard(routeOf(event.to));
         this.#agent?.handleProbed(now, event.to, event.rttMs);
         return;
       case 'heard':
@@ -363,6 +365,7 @@ export class Device implements Protocol {
   #do(now: number, action: PathAction): void {
     switch (action.type) {
       case 'probe':
+        this.targets.handleProbe(routeOf(action.to));
         this.#link?.probe(now, action.to);
         return;
       case 'move':

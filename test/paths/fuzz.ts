@@ -13,6 +13,7 @@ const longestAwayMs = 10_000;
 /** Two homes each, at most. */
 const mostMoves = 3;
 const recoveredMs = 15_000;
+const followedMs = 5_000;
 
 export const fuzz: Cell = {
   name: 'anything',
@@ -69,7 +70,8 @@ class Fuzz {
     const since = network.now;
     const goesOn = (): boolean => this.#scene.both.every(({ talk }) => talk.newestSaidAt >= since);
     if (!network.runUntil(goesOn, recoveredMs)) throw new Error('the conversation does not go on when all is well');
-    network.run(random.between(0, longestStepMs));
+    // Whoever has moved follows nobody for some seconds; after that each thing said leads the other.
+    network.run(followedMs);
   }
 
   #move(person: Person): void {

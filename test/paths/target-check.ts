@@ -4,7 +4,7 @@ import { type Address, type Route } from '@parley/rendezvous';
 export class TargetCheck {
   readonly #allowed = new Set<string>();
   readonly #offeredIps = new Set<string>();
-  /** While birthday punching has its turn, any port of an address that was offered. */
+  /** Birthday punching has its turn. */
   mayTryPorts = false;
 
   constructor(servers: readonly Address[]) {
@@ -23,11 +23,16 @@ export class TargetCheck {
     if (route.kind !== 'relay') this.#allowed.add(textOf(route.to));
   }
 
+  /** It is to be probed: while birthday punching has its turn that may be any port of an address that was offered. */
+  handleProbe(route: Route): void {
+    if (route.kind === 'relay' || !this.mayTryPorts || !this.#offeredIps.has(route.to.address)) return;
+    this.#allowed.add(textOf(route.to));
+  }
+
   /** @returns the same @throws Error when it goes where it must not go */
   checked<D extends { readonly to: Address }>(datagram: D): D {
     const { to } = datagram;
-    const isTried = this.mayTryPorts && this.#offeredIps.has(to.address);
-    if (!isTried && !this.#allowed.has(textOf(to))) {
+    if (!this.#allowed.has(textOf(to))) {
       throw new Error(`a datagram to ${textOf(to)}, which was neither offered nor heard from`);
     }
     return datagram;
