@@ -17,7 +17,7 @@ const pathWaitMs = 12_000;
 const lookMs = 250;
 
 /** What is asked of a `ServerLink`. */
-export interface DiagnosedServer {
+interface DiagnosedServer {
   readonly address: { readonly text: string };
   readonly connection: {
     readonly clockAheadMs: number | null;

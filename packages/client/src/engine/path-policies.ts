@@ -2,7 +2,7 @@
 import { readIfThere, writePrivateFile } from '@parley/files';
 import type { PathPolicy } from '@parley/rendezvous';
 
-export const pathPolicies: readonly PathPolicy[] = ['auto', 'direct-only', 'relay-only'];
+const pathPolicies: readonly PathPolicy[] = ['auto', 'direct-only', 'relay-only'];
 
 export class PathPolicies {
   readonly #path: string;
