@@ -51,6 +51,8 @@ const idleLookMs = 1_000;
 /** Waits before the peer is told again what it could not be told. */
 const tellAgainMinMs = 500;
 const tellAgainMaxMs = 30_000;
+/** So long closing takes at most: the last of what was said, and that it is over, may have to be sent again. */
+const goodbyeMs = 2_000;
 /** Looks without anything new after which a link counts as idle. */
 const idleLooks = 8;
 
@@ -218,19 +220,30 @@ export class FoundLink implements PeerLink {
   }
 
   #onEnded(end: LinkEnd): void {
-    this.#stop();
+    // Whoever closes it waits for an answer, which comes by the way that the link was on.
+    this.#stop(end.kind === 'closed' ? goodbyeMs : undefined);
     this.#handlers.ended(end);
   }
 
-  #stop(): void {
+  /** @param forMs so long what the transport says is still carried */
+  #stop(forMs?: number): void {
     if (this.#isGone) return;
     this.#isGone = true;
     this.#lastReport = this.#agent.report(performance.now());
     for (const timer of [this.#agentTimer, this.#lookTimer, this.#settleTimer, this.#tellTimer]) clearTimeout(timer);
+    if (forMs === undefined) this.#release();
+    else
+      setTimeout(() => {
+        this.#release();
+      }, forMs).unref();
+    this.#options.onGone(this.#lastReport);
+  }
+
+  /** Gives back what datagrams went by. */
+  #release(): void {
     const { relay, carrier, birthdays } = this.#options;
     if (relay) carrier.close(relay);
     birthdays.end(this, undefined);
-    this.#options.onGone(this.#lastReport);
   }
 
   /** Tells the agent how the path fares. */
