@@ -165,8 +165,8 @@ async function accounts(server) {
   same(of('l')[0], { server: null, user: null, conversation: null }, 'l without a server');
   const talking = of('l').find(({ conversation }) => conversation);
   same(
-    { ...talking.conversation, rttMs: 0, loss: 0 },
-    { kind: 'user', name: 'bob', path: 'direct', rttMs: 0, loss: 0 },
+    { ...talking.conversation, rttMs: 0 },
+    { kind: 'user', name: 'bob', path: 'direct', rttMs: 0 },
     'l in a session',
   );
   const [during, after, ...policies] = of('path');

@@ -97,7 +97,6 @@ export const status = declare({
             name: conversation.name,
             path: conversation.path,
             rttMs: conversation.rttMs === null ? null : Number(conversation.rttMs.toFixed(3)),
-            loss: lossOf(conversation),
           },
   }),
   lines: statusLines,
