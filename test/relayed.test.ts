@@ -73,6 +73,21 @@ describe('where one side is relay-only', () => {
     await hears(bob, 'alice', texts);
   });
 
+  it('a session that is left loses none of its last words, and ends for both', async () => {
+    const alice = await world.member('alice', { path: 'relay-only' }, settings);
+    const bob = await world.member('bob', {}, settings);
+    await alice.client.open('bob');
+    const texts = numbered('and another thing', 50);
+    for (const text of texts) await alice.client.send(text);
+    await alice.client.leave();
+    for (let n = 0; n < 50; n += 1) await alice.next('receipt', { to: 'bob', state: 'delivered' });
+    await hears(bob, 'alice', texts);
+    await bob.next('session', { peer: 'alice', state: 'closed', reason: 'ended' });
+    await world.noSessions();
+    // Both are free for the next one.
+    expect(await bob.client.open('alice')).toEqual({ peer: 'alice', path: 'relayed' });
+  });
+
   it('a room has each pair by its own way, and is as good as the least good', async () => {
     const alice = await world.member('alice', { path: 'relay-only' }, settings);
     const [bob, carol] = [await world.member('bob', {}, settings), await world.member('carol', {}, settings)];
