@@ -138,7 +138,10 @@ export class LossRecovery {
     takeInto(acknowledged, this.#inFlight, frame);
     takeInto(spurious, this.#lost, frame);
     const largest = frame.ranges[0]?.largest ?? -1;
-    this.#largestAcknowledged = Math.max(this.#largestAcknowledged, largest);
+    // Numbers that are not in flight, such as those of packets that asked another address, say nothing of this path: what
+    // went by a faster one overtakes all that is on its way here.
+    const arrived = Math.max(acknowledged.at(-1)?.number ?? -1, spurious.at(-1)?.number ?? -1);
+    this.#largestAcknowledged = Math.max(this.#largestAcknowledged, arrived);
     if (acknowledged.length === 0 && spurious.length === 0) return outcome;
     this.#probeCount = 0;
     for (const packet of spurious) {
