@@ -25,6 +25,7 @@ export class RelayClient {
 
   /** The channel, or another one in its place. */
   use(now: number, grant: ChannelGrant): void {
+    if (grant.channel === this.#grant?.channel) return;
     this.#grant = grant;
     this.#binding = new RelayBinding(now, { ...grant, mac });
     this.handleTimeout(now);

@@ -233,11 +233,12 @@ export class Scene {
   /** A server that has lost the channel makes another one. */
   #grantAnew(): void {
     if (this.#options.hasRelay === false || !people.every((person) => this.#controls[person].isUp)) return;
-    if (this.introducedAt === Infinity || this.server.hasChannel) return;
-    const grants: readonly ChannelGrant[] = this.server.allow(people);
+    if (this.introducedAt === Infinity) return;
+    // Whoever broke off before may not have heard of it.
+    const grants = this.server.grants ?? this.server.allow(people);
     for (const [i, person] of people.entries()) {
       const device = this.devices[person];
-      const grant = grants[i];
+      const grant: ChannelGrant | undefined = grants[i];
       if (!grant) continue;
       this.#controls[person].toClient(() => {
         device.useRelay(this.network.now, grant);

@@ -50,7 +50,7 @@ export class VirtualServer {
   readonly #ports: Readonly<Record<'main' | 'other', Port>>;
   #relay: Relay;
   #nextChannel = 1;
-  #channel: number | undefined;
+  #grants: readonly [ChannelGrant, ChannelGrant] | undefined;
 
   constructor(network: Network, random: SeededRandom, ip: string) {
     this.#network = network;
@@ -92,21 +92,22 @@ export class VirtualServer {
     const channel = this.#nextChannel++;
     const tokens = [this.#random.bytes(32), this.#random.bytes(32)] as const;
     if (!this.#relay.allow(this.#network.now, { channel, users, tokens })) throw new Error('the relay has no room');
-    this.#channel = channel;
-    return [
+    this.#grants = [
       { channel, side: 0, token: tokens[0] },
       { channel, side: 1, token: tokens[1] },
     ];
+    return this.#grants;
   }
 
-  /** Whether the channel that was made last still is. */
-  get hasChannel(): boolean {
-    return this.#channel !== undefined && this.#relay.has(this.#channel);
+  /** What was granted last; undefined when this process has granted nothing. */
+  get grants(): readonly [ChannelGrant, ChannelGrant] | undefined {
+    return this.#grants;
   }
 
   /** The process is another one: it knows no channel any more. */
   restart(): void {
     this.#relay = this.#newRelay();
+    this.#grants = undefined;
     // A number is never given twice in life either: they are random there.
     this.#nextChannel += 1_000;
   }
