@@ -32,7 +32,7 @@ const idleLookMs = 1_000;
 const idleLooks = 8;
 const settleMs = 150;
 const clientConfig = { pathTimeoutMs: 10_000, peerIdleTimeoutMs: 35_000, lingerMs: 1_000, drainMs: 1_000 };
-export const crypto = bestCrypto();
+const crypto = bestCrypto();
 
 export interface DeviceOptions {
   readonly name: string;

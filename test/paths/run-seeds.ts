@@ -1,13 +1,13 @@
 /** One cell with many seeds, and what they say together. */
 import { CellFailure, runCell, type Cell, type CellRun } from './cell.js';
 
-export interface Percentiles {
+interface Percentiles {
   readonly p50: number;
   readonly p95: number;
   readonly most: number;
 }
 
-export interface CellFigures {
+interface CellFigures {
   /** Of all, the share whose first messages were there in time: all of the lossless ones, or they fail. */
   readonly firstInTime: number;
   readonly firstMs: Percentiles;
