@@ -10,6 +10,8 @@ import type { Turns } from './turns.js';
 export interface CellFindings {
   /** What is not as it must be; empty when the cell passes. */
   readonly problems: readonly string[];
+  /** Limits of time or traffic that were passed: a machine that does other things may be to blame. */
+  readonly excesses?: readonly string[];
   readonly path?: ShownPath;
   /** From `o` being typed until the first message stands on the other screen. */
   readonly firstMessageMs?: number;

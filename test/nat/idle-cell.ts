@@ -56,12 +56,13 @@ table inet watch {
   const seconds = windowMs / 1000;
   const note = `in ${String(seconds)} s ${String(overTcp)} packets by TCP, ${String(overUdp)} by UDP, ${String(peers)} of all not to the server`;
   const problems: string[] = [];
+  const excesses: string[] = [];
   const most = windowMs / onePacketInMs;
   if (!isOpen && sent > most)
-    problems.push(`${String(sent)} packets in ${String(seconds)} s, at most ${String(most)} may be`);
+    excesses.push(`${String(sent)} packets in ${String(seconds)} s, at most ${String(most)} may be`);
   if (!isOpen && peers > 0) problems.push(`${String(peers)} packets went elsewhere than to the server`);
   const path = isOpen ? (await alice.conversation())?.path : undefined;
-  return { problems, note, ...(path === undefined ? {} : { path }) };
+  return { problems, excesses, note, ...(path === undefined ? {} : { path }) };
 }
 
 export const idleCells: readonly Cell[] = [idleCell('logged in', false), idleCell('conversation open', true)];

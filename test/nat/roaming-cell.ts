@@ -45,8 +45,9 @@ async function roam(scene: Scene, traveller: Traveller, plan: RoamingPlan): Prom
     return { problems: [`no conversation: ${JSON.stringify(opened.fields['error'])}`] };
   }
   const problems: string[] = [];
+  const excesses: string[] = [];
   const becameDirectMs = await untilDirect(scene, startedMs + directWithinMs);
-  if (becameDirectMs === undefined) problems.push(`not direct after ${String(directWithinMs)} ms`);
+  if (becameDirectMs === undefined) excesses.push(`not direct after ${String(directWithinMs)} ms`);
 
   const talks = [new Talk(alice, bob), new Talk(bob, alice)];
   await sleep(beforeMs);
@@ -63,13 +64,13 @@ async function roam(scene: Scene, traveller: Traveller, plan: RoamingPlan): Prom
   const wentOnMs = Math.max(...talks.map((talk) => talk.firstAfter(worksAgainMs)));
   const recovered = Number.isFinite(wentOnMs) ? { recoveredMs: wentOnMs - worksAgainMs } : {};
   const { recoveredMs = Infinity } = recovered;
-  if (recoveredMs > recoveredWithinMs) problems.push(`went on after ${recoveredMs.toFixed(0)} ms`);
+  if (recoveredMs > recoveredWithinMs) excesses.push(`went on after ${recoveredMs.toFixed(0)} ms`);
   const directAgainMs = await untilDirect(scene, performance.now() + directAgainWithinMs);
-  if (directAgainMs === undefined) problems.push(`not direct again: ${await whyNot(alice)} /// ${await whyNot(bob)}`);
+  if (directAgainMs === undefined) excesses.push(`not direct again: ${await whyNot(alice)} /// ${await whyNot(bob)}`);
   const path = (await alice.conversation())?.path;
   const directMs = becameDirectMs === undefined ? {} : { directMs: becameDirectMs - startedMs };
   const shown = path === undefined ? {} : { path };
-  return { problems, ...shown, ...directMs, ...recovered };
+  return { problems, excesses, ...shown, ...directMs, ...recovered };
 }
 
 /** One direction: a numbered message at a steady pace, from now until `stop`. */

@@ -44,9 +44,29 @@ async function runAll(chosen: readonly Cell[]): Promise<Finished[]> {
   return chosen.flatMap((cell) => finished.get(cell) ?? []);
 }
 
+/** What only passed a limit is measured once more, with nothing beside it. */
+async function runAgain(finished: readonly Finished[]): Promise<Finished[]> {
+  const settled: Finished[] = [];
+  for (const first of finished) {
+    const cell = cells.find(({ name }) => name === first.name);
+    const { excesses = [] } = first;
+    if (!cell || excesses.length === 0 || first.problems.length > excesses.length) {
+      settled.push(first);
+      continue;
+    }
+    const again = await run(cell, new Turns());
+    const note = [again.note, `measured again: ${excesses.join('; ')}`].filter((part) => part !== undefined).join('; ');
+    settled.push({ ...again, name: first.name, note });
+    process.stdout.write(`${cellLine(first.name, { ...again, note })}\n`);
+  }
+  return settled;
+}
+
+/** All that is not as it must be is a problem. */
 async function run(cell: Cell, alone: Turns): Promise<CellFindings> {
   try {
-    return await cell.run(alone);
+    const found = await cell.run(alone);
+    return { ...found, problems: [...found.problems, ...(found.excesses ?? [])] };
   } catch (error) {
     return { problems: [error instanceof Error ? error.message : String(error)] };
   }
@@ -83,7 +103,7 @@ async function main(): Promise<number> {
     process.stdout.write(`${headLine}\n`);
     finished = await runAll(selfTests);
     // Behind a NAT that is not what it is called, a cell tells nothing.
-    if (!finished.some(isFailed)) finished.push(...(await runAll(chosen)));
+    if (!finished.some(isFailed)) finished.push(...(await runAgain(await runAll(chosen))));
   } else {
     process.stdout.write(`skipped: ${skipped}\n`);
   }
