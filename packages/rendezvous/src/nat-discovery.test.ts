@@ -122,6 +122,27 @@ describe('NatDiscovery', () => {
     });
   });
 
+  it('says so after some seconds, and takes it back when an answer comes', () => {
+    const random = new SeededRandom(3);
+    const options = {
+      server,
+      otherPort: undefined,
+      ownAddresses: [],
+      random: (length: number) => random.bytes(length),
+    };
+    const discovery = new NatDiscovery(0, options);
+    const at = (now: number): boolean => {
+      discovery.handleTimeout(now);
+      return discovery.findings.isUdpBlocked;
+    };
+    expect([at(500), at(1_500), at(3_499)]).toEqual([false, false, false]);
+    expect(at(3_500)).toBe(true);
+    const question = discovery.pollTransmit();
+    const answer = question && answerBindingRequest(question.bytes, own, false);
+    expect(answer && discovery.handleDatagram(3_550, server, answer.bytes)).toBe(true);
+    expect(discovery.findings).toMatchObject({ reflexive: own, isUdpBlocked: false });
+  });
+
   it('keeps the filtering it found before while the address is the same: its own question to the second port opened the way', () => {
     const scene = new Scene();
     const nat = scene.network.addNat({ ...usualNat, address: '198.51.100.1' });

@@ -34,7 +34,7 @@ export interface NatFindings {
   readonly reflexive: Address | undefined;
   readonly mapping: SeenMapping | undefined;
   readonly filtering: SeenFiltering | undefined;
-  /** Nothing came back from the server at all. */
+  /** Nothing came back from the server for some seconds, or at all. */
   readonly isUdpBlocked: boolean;
 }
 
@@ -44,6 +44,8 @@ type Step = (typeof steps)[number];
 /** 500 + 1,000 ms, twice at most: an answer that is filtered never comes. */
 const filteringSends = 2;
 const mappingSends = 4;
+/** 500 + 1,000 + 2,000 ms without an answer. */
+const blockedAfterSends = 3;
 const transactionIdBytes = 12;
 
 export class NatDiscovery {
@@ -52,6 +54,7 @@ export class NatDiscovery {
   #transaction: BindingTransaction;
   #unsent: Uint8Array | undefined;
   #answeredBy = 0;
+  #asked = 1;
   /** As seen by the second port, when that differs. */
   #seenByOther: Address | undefined;
   #findings: NatFindings = { reflexive: undefined, mapping: undefined, filtering: undefined, isUdpBlocked: false };
@@ -90,7 +93,9 @@ export class NatDiscovery {
 
   handleTimeout(now: number): void {
     if (this.#step === undefined) return;
-    this.#unsent = this.#transaction.handleTimeout(now) ?? this.#unsent;
+    const again = this.#transaction.handleTimeout(now);
+    this.#unsent = again ?? this.#unsent;
+    if (again && this.#step === 'reflexive') this.#askAgain();
     if (this.#transaction.state.kind === 'failed') this.#conclude(now);
   }
 
@@ -101,6 +106,12 @@ export class NatDiscovery {
     const { server, otherPort } = this.#options;
     const isOther = this.#step === 'mapping' && otherPort !== undefined;
     return { to: isOther ? { address: server.address, port: otherPort } : server, bytes };
+  }
+
+  /** It is asked for 39 s (RFC 8489), but nobody wants to wait so long to hear that nothing comes back. */
+  #askAgain(): void {
+    this.#asked += 1;
+    if (this.#asked > blockedAfterSends) this.#findings = { ...this.#findings, isUdpBlocked: true };
   }
 
   #conclude(now: number): void {

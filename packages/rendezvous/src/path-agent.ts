@@ -89,6 +89,7 @@ export class PathAgent {
   #current: PathPair | undefined;
   #currentSince = -Infinity;
   #mayReturnAt = -Infinity;
+  #ownNat: NatKind = unknownNat;
   #peerNat: NatKind | undefined;
   #peerSpareSockets = 0;
   #moving: { readonly to: PathPair; readonly at: number } | undefined;
@@ -120,6 +121,7 @@ export class PathAgent {
   /** Own addresses, as they are found, and what NAT they are behind. A relay-only conversation tells nobody. */
   setOwnCandidates(now: number, candidates: readonly Candidate[], nat: NatKind = unknownNat): void {
     const tellsNothing = this.#options.policy === 'relay-only';
+    this.#ownNat = { mapping: nat.mapping, filtering: nat.filtering, isUdpBlocked: nat.isUdpBlocked };
     this.#offers.update(now, tellsNothing ? [] : candidates, tellsNothing ? unknownNat : nat);
     this.handleTimeout(now);
   }
@@ -240,7 +242,7 @@ export class PathAgent {
       policy,
       path: pairs.find(({ isPath }) => isPath),
       pairs,
-      own: this.#offers.nat,
+      own: this.#ownNat,
       peer: this.#peerNat,
       ownFamilies: familiesOf(this.#offers.candidates),
       peerFamilies: familiesOf(this.#remote.candidates),

@@ -37,10 +37,14 @@ class Scene {
   now = 1_000_000;
   readonly random = new SeededRandom(1);
   readonly relay: Relay;
+  readonly quotasUsed: string[] = [];
 
   constructor(limits: Partial<RelayLimits> = {}) {
     const random = (length: number): Uint8Array => this.random.bytes(length);
-    this.relay = new Relay(this.now, { mac, random, equal, limits: { ...generous, ...limits } });
+    const onQuotaUsed = (user: string): void => {
+      this.quotasUsed.push(user);
+    };
+    this.relay = new Relay(this.now, { mac, random, equal, onQuotaUsed, limits: { ...generous, ...limits } });
   }
 
   grant(channel: number, users: [string, string] = ['ann', 'bob']): boolean {
@@ -259,9 +263,13 @@ describe('what users may take', () => {
     const scene = talking({ userQuotaBytes: 2_500 });
     expect([1, 2, 3].map(() => scene.say(at(1), 1, 0, 1_000).length)).toEqual([1, 1, 0]);
     expect(scene.say(at(2), 2, 0, 1_000)).toHaveLength(1);
+    expect(scene.say(at(1), 1, 0, 1_000)).toEqual([]);
+    expect(scene.quotasUsed).toEqual(['ann']);
     scene.now += 3_600_000;
     scene.bind(at(1), 1, 0);
     expect(scene.say(at(1), 1, 0, 1_000)).toHaveLength(1);
+    expect([1, 2].map(() => scene.say(at(1), 1, 0, 1_000).length)).toEqual([1, 0]);
+    expect(scene.quotasUsed).toEqual(['ann', 'ann']);
   });
 
   it('is counted per user, whichever channel; a new one brings no new quota', () => {

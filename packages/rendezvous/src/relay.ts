@@ -36,6 +36,8 @@ export interface RelayOptions {
   readonly random: (length: number) => Uint8Array;
   readonly equal: (a: Uint8Array, b: Uint8Array) => boolean;
   readonly limits: RelayLimits;
+  /** A user has sent all that one may in this period; told once in it. */
+  readonly onQuotaUsed?: (user: string) => void;
 }
 
 /** What users may take: bytes of frames that they send, each counted as `leastCostBytes` at least. */
@@ -96,6 +98,7 @@ interface User {
   channels: number;
   quotaSince: number;
   quotaBytes: number;
+  isQuotaUsed: boolean;
 }
 
 interface ChannelSide {
@@ -258,7 +261,7 @@ export class Relay {
     let user = this.#users.get(name);
     if (!user) {
       const bucket = new ByteBucket(now, this.#options.limits.userBytesPerSecond, burstMs);
-      this.#users.set(name, (user = { name, bucket, channels: 0, quotaSince: now, quotaBytes: 0 }));
+      this.#users.set(name, (user = { name, bucket, channels: 0, quotaSince: now, quotaBytes: 0, isQuotaUsed: false }));
     }
     return user;
   }
@@ -268,8 +271,14 @@ export class Relay {
     if (now >= user.quotaSince + quotaPeriodMs) {
       user.quotaSince = now;
       user.quotaBytes = 0;
+      user.isQuotaUsed = false;
     }
-    if (user.quotaBytes + bytes > userQuotaBytes || !user.bucket.take(now, bytes)) return false;
+    if (user.quotaBytes + bytes > userQuotaBytes) {
+      if (!user.isQuotaUsed) this.#options.onQuotaUsed?.(user.name);
+      user.isQuotaUsed = true;
+      return false;
+    }
+    if (!user.bucket.take(now, bytes)) return false;
     user.quotaBytes += bytes;
     return true;
   }

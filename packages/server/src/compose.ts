@@ -94,7 +94,7 @@ async function build(options: ServerOptions, closers: Closer[]): Promise<Running
 
   const { accounts, rooms, resumeTokens } = store;
   const relay = options.relay
-    ? new RelayDriver({ limits: options.relay, lineFrames: limits.relayFrames, clock: systemClock, monotonicMs })
+    ? new RelayDriver({ limits: options.relay, lineFrames: limits.relayFrames, clock: systemClock, monotonicMs, log })
     : null;
   closers.push(() => relay?.stop());
   const ports = {

@@ -84,6 +84,8 @@ export class Client implements ParleyClient {
     const address = parseServerAddress(server);
     return this.#turn(signal, async (stop) => {
       if (this.#server) {
+        // Whoever asks for it does not want to wait for the next try.
+        if (!this.#server.isUp && this.#server.address.text === address.text) this.#server.networkChanged();
         throw new ParleyError(
           'ALREADY_CONNECTED',
           `already connected to ${this.#server.address.text}; disconnect first`,
@@ -275,12 +277,8 @@ export class Client implements ParleyClient {
   diagnose(user?: string, { signal }: CallOptions = {}): Promise<Diagnosis> {
     // A promise, whatever is wrong.
     return Promise.resolve().then(() => {
-      const server = user === undefined ? this.#connected() : this.#online();
-      const { links } = this.#parts;
-      const { reachability, portMapping } = links;
-      // Nobody has asked the server yet what it sees of this device.
-      if (server.user === undefined) links.useServer(server);
-      return diagnose({ client: this, server, reachability, portMapping }, user, signal);
+      const server = user === undefined ? this.#server : this.#online();
+      return diagnose({ client: this, server, ...this.#parts.links.askedOf(server) }, user, signal);
     });
   }
 
@@ -401,11 +399,12 @@ export class Client implements ParleyClient {
       this.#parts.links.onServerLost();
     }
     this.#emit({ event: 'server', state });
-    const current = this.#current;
-    if (!current?.isOpen || current.status().path !== 'gateway') return;
-    if (state === 'lost')
-      this.#notices.emit({ level: 'info', text: 'what is said through the gateway waits for the server' });
-    if (state === 'back' && this.#server?.user === undefined) current.onServerGone();
+    const path = this.#current?.isOpen === true ? this.#current.status().path : 'direct';
+    if (state === 'lost' && path !== 'direct') {
+      const what = path === 'gateway' ? 'said through the gateway' : 'relayed';
+      this.#notices.emit({ level: 'info', text: `what is ${what} waits for the server` });
+    }
+    if (state === 'back' && path === 'gateway' && this.#server?.user === undefined) this.#current?.onServerGone();
   }
 
   #onServerEvent(event: ServerEvent): void {

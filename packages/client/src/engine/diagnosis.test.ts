@@ -81,6 +81,7 @@ function setUp(world: World = {}) {
     client,
     server: {
       address: { text: 'a:7420' },
+      isUp: true,
       connection: { clockAheadMs, hello: { relays } },
       call: (_method, _params, options) => world.ping?.(options) ?? Promise.resolve(),
     },
@@ -99,7 +100,7 @@ function setUp(world: World = {}) {
     const found = await run();
     return found.findings.filter((one) => one.check === check).map(({ state, text }) => `${state}: ${text}`);
   };
-  return { client, run, finding };
+  return { client, parts, run, finding };
 }
 
 describe('diagnose, of server and network', () => {
@@ -144,7 +145,7 @@ describe('diagnose, of server and network', () => {
   ])('UDP is blocked: %s', async (_, { isUdpBlocked }, asking) => {
     const findings = { reflexive: undefined, mapping: undefined, filtering: undefined, isUdpBlocked };
     const { finding } = setUp({ findings, ...(asking ? { asking } : {}) });
-    expect(await finding('stun')).toEqual(['problem: the server’s STUN port did not answer']);
+    expect(await finding('stun')).toEqual(["problem: the server's STUN port did not answer"]);
     expect((await finding('udp'))[0]).toMatch(/^problem: UDP to the server does not get through/);
     expect(await finding('nat')).toEqual(['note: UDP does not get through (STUN did not answer)']);
     expect((await finding('relay'))[0]).toMatch(/^ok: .*over the control connection/);
@@ -184,9 +185,16 @@ describe('diagnose, of server and network', () => {
     expect((await setUp().finding('port-mapping'))[0]).toContain('--no-port-mapping');
   });
 
-  it('fails as the server does', async () => {
-    const { run } = setUp({ ping: () => Promise.reject(new ParleyError('SERVER_LOST')) });
-    await expect(run()).rejects.toMatchObject({ code: 'SERVER_LOST' });
+  it('a server that does not answer is a finding, too', async () => {
+    const { finding } = setUp({ ping: () => Promise.reject(new ParleyError('SERVER_LOST', 'it is away')) });
+    expect(await finding('server')).toEqual(['problem: a:7420: it is away']);
+  });
+
+  it('without a server there is something to say of this device', async () => {
+    const { parts, run } = setUp();
+    Object.assign(parts, { server: undefined });
+    const checks = (await run()).findings.map(({ check, state }) => `${check} ${state}`);
+    expect(checks).toEqual(['server problem', 'port-mapping note', expect.stringMatching(/^ipv6/)]);
   });
 
   it('can be given up while the network is asked', async () => {

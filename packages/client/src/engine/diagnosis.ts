@@ -19,6 +19,7 @@ const lookMs = 250;
 /** What is asked of a `ServerLink`. */
 interface DiagnosedServer {
   readonly address: { readonly text: string };
+  readonly isUp: boolean;
   readonly connection: {
     readonly clockAheadMs: number | null;
     readonly hello: { readonly relays: boolean };
@@ -28,14 +29,15 @@ interface DiagnosedServer {
 
 export interface DiagnosisParts {
   readonly client: Pick<ParleyClient, 'status' | 'open' | 'leave' | 'pathTo'>;
-  readonly server: DiagnosedServer;
+  /** Undefined: not connected to any. */
+  readonly server: DiagnosedServer | undefined;
   /** Knows the server. */
   readonly reachability: Pick<Reachability, 'ask' | 'findings' | 'nat'>;
   /** Undefined when the router is not asked. */
   readonly portMapping: Pick<PortMapping, 'asked' | 'finding'> | undefined;
 }
 
-/** @throws ParleyError ABORTED; SERVER_LOST, TIMEOUT; USAGE with a user while another conversation is open */
+/** @throws ParleyError ABORTED; USAGE with a user while another conversation is open */
 export async function diagnose(
   parts: DiagnosisParts,
   user: string | undefined,
@@ -48,7 +50,7 @@ export async function diagnose(
     throw new ParleyError('USAGE', 'leave the open conversation first, or ask without a user');
   }
   const findings = await serverFindings(server, signal);
-  const asked = Promise.all([reachability.ask(), portMapping?.asked]);
+  const asked = Promise.all([server?.isUp === true && reachability.ask(), portMapping?.asked]);
   await orAborted(within(asked, networkWaitMs), signal);
   findings.push(...networkFindings(parts));
   if (user === undefined) return { findings, path: null };
@@ -66,9 +68,18 @@ export async function diagnose(
   return { findings, path: client.pathTo(user) };
 }
 
-async function serverFindings(server: DiagnosedServer, signal: AbortSignal | undefined): Promise<Finding[]> {
+async function serverFindings(
+  server: DiagnosedServer | undefined,
+  signal: AbortSignal | undefined,
+): Promise<Finding[]> {
+  if (!server) return [{ check: 'server', state: 'problem', text: 'not connected to a server' }];
   const startedAt = performance.now();
-  await server.call('server.ping', {}, signal ? { signal } : {});
+  try {
+    await server.call('server.ping', {}, signal ? { signal } : {});
+  } catch (error) {
+    if (!(error instanceof ParleyError) || error.code === 'ABORTED') throw error;
+    return [{ check: 'server', state: 'problem', text: `${server.address.text}: ${error.message}` }];
+  }
   const tookMs = performance.now() - startedAt;
   const { text } = server.address;
   const findings: Finding[] = [{ check: 'server', state: 'ok', text: `${text} answers in ${tookMs.toFixed(1)} ms` }];
@@ -85,8 +96,19 @@ async function serverFindings(server: DiagnosedServer, signal: AbortSignal | und
 }
 
 function networkFindings({ server, reachability, portMapping }: DiagnosisParts): Finding[] {
+  const here: Finding[] = [
+    portMapping
+      ? { check: 'port-mapping', ...portMapping.finding }
+      : { check: 'port-mapping', state: 'note', text: 'the router is not asked for a port (--no-port-mapping)' },
+    ipv6Finding(),
+  ];
+  // All else is asked of the server.
+  return server?.isUp === true ? [...udpFindings(server, reachability), ...here] : here;
+}
+
+function udpFindings({ connection }: DiagnosedServer, reachability: DiagnosisParts['reachability']): Finding[] {
   const { findings: found, nat } = reachability;
-  const { relays } = server.connection.hello;
+  const { relays } = connection.hello;
   const { reflexive, mapping } = found;
   // Also while STUN still asks: it goes on for longer than anybody wants to wait.
   const isUdpBlocked = reflexive === undefined;
@@ -98,12 +120,12 @@ function networkFindings({ server, reachability, portMapping }: DiagnosisParts):
           state: 'ok',
           text: `the server sees this device as ${reflexive.address} port ${String(reflexive.port)}`,
         }
-      : { check: 'stun', state: 'problem', text: 'the server’s STUN port did not answer' },
+      : { check: 'stun', state: 'problem', text: "the server's STUN port did not answer" },
     isUdpBlocked
       ? {
           check: 'udp',
           state: 'problem',
-          text: 'UDP to the server does not get through: conversations can only be relayed',
+          text: 'UDP to the server does not get through: conversations are relayed, but perhaps on this LAN',
         }
       : { check: 'udp', state: 'ok', text: 'UDP gets through' },
     {
@@ -120,10 +142,6 @@ function networkFindings({ server, reachability, portMapping }: DiagnosisParts):
             : 'the server relays by UDP where there is no direct path',
         }
       : { check: 'relay', state: 'note', text: 'the server relays nothing: without a direct path there is none' },
-    portMapping
-      ? { check: 'port-mapping', ...portMapping.finding }
-      : { check: 'port-mapping', state: 'note', text: 'the router is not asked for a port (--no-port-mapping)' },
-    ipv6Finding(),
   ];
 }
 

@@ -58,13 +58,11 @@ export class PeerLinks {
     this.#birthdays = new BirthdayTurns(options.spares);
   }
 
-  get reachability(): Reachability {
-    return this.#options.reachability;
-  }
-
-  /** Undefined when the router is not asked. */
-  get portMapping(): PeerLinksOptions['portMapping'] {
-    return this.#options.portMapping;
+  /** What a doctor asks; a server that nobody is logged in on has not been asked yet what it sees of this device. */
+  askedOf(server: ServerLink | undefined): Pick<PeerLinksOptions, 'reachability' | 'portMapping'> {
+    const { reachability, portMapping } = this.#options;
+    if (server?.isUp === true && server.user === undefined) this.useServer(server);
+    return { reachability, portMapping };
   }
 
   get carrier(): RelayCarrier {
@@ -130,7 +128,8 @@ export class PeerLinks {
         mayUseLoopback: place.isLoopback,
       },
       ownCandidates: () => reachability.candidates(place.isLoopback),
-      nat: () => reachability.nat,
+      // With the server away its silence says nothing of UDP.
+      nat: () => ({ ...reachability.nat, isUdpBlocked: server.isUp && reachability.nat.isUdpBlocked }),
       askAgain: () => {
         // A router that has forgotten us gives the relay another address of ours.
         carrier.addressChanged();

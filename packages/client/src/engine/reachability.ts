@@ -142,6 +142,7 @@ export class Reachability {
     const discovery = this.#discovery;
     if (!discovery) return;
     discovery.handleTimeout(performance.now());
+    this.#take(discovery.findings);
     for (let next = discovery.pollTransmit(); next; next = discovery.pollTransmit()) {
       this.#options.send(next.bytes, next.to);
     }
@@ -167,7 +168,7 @@ export class Reachability {
       reflexive: found.reflexive ?? (isDone ? undefined : before.reflexive),
       mapping: found.mapping ?? (isDone ? undefined : before.mapping),
       filtering: found.filtering ?? (isDone ? undefined : before.filtering),
-      isUdpBlocked: found.isUdpBlocked,
+      isUdpBlocked: found.isUdpBlocked || (!isDone && !found.reflexive && before.isUdpBlocked),
     };
     if (!isSame(before, this.#findings)) this.#options.onChange();
   }

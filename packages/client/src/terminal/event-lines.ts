@@ -63,11 +63,11 @@ function roomLine({ room, state, user }: RoomEvent, style: Style): string {
 function serverLine({ state }: ServerStateEvent): string {
   switch (state) {
     case 'lost':
-      return 'the connection to the server broke; what is open goes on, and the server is tried again by itself';
+      return 'the connection to the server broke; what is direct goes on, and the server is tried again by itself';
     case 'back':
       return 'the server is back';
     case 'shutdown':
-      return 'the server is shutting down; what is open goes on';
+      return 'the server is shutting down; what is direct goes on';
   }
 }
 

@@ -75,9 +75,9 @@ describe('parseOptions', () => {
     [['doctor', 'bob', 'carol'], 'too many arguments'],
     [['doctor', '--script', '-'], 'do not go together'],
     [['doctor', '--server', ''], 'It is empty'],
-    [['doctor', 'bob'], 'with --login <name> and the password in PARLEY_PASSWORD'],
-    [['doctor', 'bob', '--login', 'alice'], 'with --login <name> and the password in PARLEY_PASSWORD'],
-    [['doctor', '--login', 'alice'], 'with --login <name> and the password in PARLEY_PASSWORD'],
+    [['doctor', 'bob'], 'say who you are: --login <name>'],
+    [['doctor', 'bob', '--login', 'alice'], 'the password of alice is to be in PARLEY_PASSWORD'],
+    [['doctor', '--login', 'alice'], 'the password of alice is to be in PARLEY_PASSWORD'],
   ])('%j is a usage error', (argv, problem) => {
     const { options, out, err } = parse(argv);
     expect(options).toEqual({ exitCode: 1 });

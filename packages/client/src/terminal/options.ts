@@ -164,9 +164,11 @@ function misuse(
     return server === undefined && login === undefined ? undefined : '--server and --login are for mca doctor';
   }
   if (script !== undefined) return '--script and doctor do not go together';
-  if ((user !== undefined || login !== undefined) && loginOf({ login }, env) === undefined) {
-    return 'the way to a user is looked for with --login <name> and the password in PARLEY_PASSWORD';
+  if (user !== undefined && login === undefined) {
+    return `to look for the way to the user ${user}, say who you are: --login <name>, and the password in PARLEY_PASSWORD; a server is named by --server`;
   }
+  if (login !== undefined && env['PARLEY_PASSWORD'] === undefined)
+    return `the password of ${login} is to be in PARLEY_PASSWORD`;
   return undefined;
 }
 

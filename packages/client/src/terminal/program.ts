@@ -172,8 +172,10 @@ function modeOf(
   const style = makeStyle({ colour: false, ascii, keyOf: () => null });
   const asked = server ?? (doctor ? (client.lastServer ?? undefined) : undefined);
   if (doctor && asked === undefined) throw new ParleyError('USAGE', 'no server is known yet: name one with --server');
+  // A doctor has something to say without it, too.
+  const needed = doctor && !doctor.login ? {} : ({ required: true } as const);
   const first: SourceLine[] =
-    asked === undefined ? [] : [{ line: `c ${quote(asked)}`, at: 'the server to connect to', required: true }];
+    asked === undefined ? [] : [{ line: `c ${quote(asked)}`, at: 'the server to connect to', ...needed }];
   return {
     reporter: json ? new JsonReporter(out, err) : new PlainReporter(out, err, style),
     rules: { comments: true, script: script !== undefined },

@@ -2,6 +2,7 @@ import { createHmac, randomBytes, randomInt, timingSafeEqual } from 'node:crypto
 import { Relay, type Address, type RelayLimits } from '@parley/rendezvous';
 import type { Clock, RelayChannel, RelayChannels } from '../domain/index.js';
 import type { RelayOnControl } from '../handlers/handler.js';
+import type { Log } from '../log.js';
 
 /** The two ways out. */
 export interface RelayOutlets {
@@ -19,12 +20,15 @@ export interface RelayDriverParts {
   readonly lineFrames: number;
   readonly clock: Clock;
   readonly monotonicMs: () => number;
+  readonly log: Log;
 }
 
 /** Asked again whether the system takes more. */
 const fullRetryMs = 1;
 const mostChannel = 0xff_ff_ff_ff;
 const tokenBytes = 32;
+/** A full relay is told of, but not for each pair. */
+const warnEveryMs = 60_000;
 
 /** The relay with a clock, a timer and its ways out. */
 export class RelayDriver implements RelayChannels, RelayOnControl {
@@ -33,6 +37,7 @@ export class RelayDriver implements RelayChannels, RelayOnControl {
   #outlets: RelayOutlets | undefined;
   /** What leaves now on control connections: the frames of each in one line. */
   readonly #onControl = new Map<string, string[]>();
+  #warnAt = -Infinity;
   #timerAt = Infinity;
   #stopTimer: () => void = () => undefined;
 
@@ -47,6 +52,9 @@ export class RelayDriver implements RelayChannels, RelayOnControl {
       random: (length) => randomBytes(length),
       equal: (a, b) => a.length === b.length && timingSafeEqual(a, b),
       limits: parts.limits,
+      onQuotaUsed: (user) => {
+        parts.log.info({ user }, 'the relay quota of a user is used up');
+      },
     });
   }
 
@@ -66,7 +74,13 @@ export class RelayDriver implements RelayChannels, RelayOnControl {
 
   allow({ number, tokens }: RelayChannel, users: readonly [string, string]): boolean {
     const secrets = [Buffer.from(tokens[0], 'base64'), Buffer.from(tokens[1], 'base64')] as const;
-    return this.#relay.allow(this.#parts.monotonicMs(), { channel: number, users, tokens: secrets });
+    const now = this.#parts.monotonicMs();
+    const isAllowed = this.#relay.allow(now, { channel: number, users, tokens: secrets });
+    if (!isAllowed && now >= this.#warnAt) {
+      this.#warnAt = now + warnEveryMs;
+      this.#parts.log.warn({ users }, 'the relay has no channel left: without a direct path these have none');
+    }
+    return isAllowed;
   }
 
   revoke(number: number): void {
