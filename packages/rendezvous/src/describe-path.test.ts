@@ -92,7 +92,7 @@ describe('the verdict', () => {
     [{}, "relayed: 0 of 12 probes came back from the other side's addresses: a firewall or router lets none through"],
     [
       { path: undefined, pairs: [{ ...wan, sent: 0 }] },
-      'no path: none of 1 addresses of the other side answered, and there is no relay',
+      'no path: the one address of the other side did not answer, and there is no relay',
     ],
     [
       { path: undefined, own: blocked },

@@ -91,8 +91,9 @@ function describeNotDirect(reason: NotDirect, report: PathReport): string {
         : 'there is only IPv6 here and only IPv4 at the other side';
     case 'unanswered':
       // Without a session there are no probes: the handshake went to all of them.
+      if (sent === 0 && direct.length === 1) return 'the one address of the other side did not answer';
       return sent === 0
-        ? `none of ${String(direct.length)} addresses of the other side answered`
+        ? `none of the ${String(direct.length)} addresses of the other side answered`
         : `${probes} from the other side's addresses: a firewall or router lets none through`;
   }
 }

@@ -237,6 +237,8 @@ export class PathAgent {
     const current = this.#current;
     const pairs = this.#remote.pairs
       .map((pair) => pair.report(now, pair === current, this.#schedule.isPlanned(pair)))
+      // Before there is a session the handshake goes to all of them.
+      .map((pair) => (current || pair.why !== 'not-tried' ? pair : { ...pair, why: 'unanswered' as const }))
       .sort((a, b) => Number(b.isPath) - Number(a.isPath) || b.answered - a.answered);
     const facts: PathFacts = {
       policy,
