@@ -452,7 +452,7 @@ export class Connection {
     for (const packet of packets) {
       for (const content of packet.contents) content.onLost();
       if (packet.isMtuProbe) {
-        this.#mtu.onProbeLost(now, packet.number);
+        this.#mtu.onProbeLost(now, packet.number, packets.length > 1);
       } else {
         bytes += packet.bytes;
         congestive += 1;

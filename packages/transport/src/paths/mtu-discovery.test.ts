@@ -29,7 +29,7 @@ class Path {
     expect(this.mtu.probeBytes(this.now)).toBeUndefined();
     this.now += 50;
     if (probeBytes <= this.pathBytes) this.mtu.onProbeAcknowledged(this.now, number);
-    else this.mtu.onProbeLost(this.now, number);
+    else this.mtu.onProbeLost(this.now, number, false);
   }
 
   /** Until the search has ended. */
@@ -64,6 +64,41 @@ describe('MtuDiscovery', () => {
     expect(mtu.datagramBytes).toBe(65_000);
     mtu.onPacketAcknowledged(2, 65_000);
     expect(mtu.probeBytes(100 * minuteMs)).toBeUndefined();
+  });
+
+  it('learns nothing from a probe that is lost beside others: a queue that overflows has room for what is small', () => {
+    const { mtu } = new Path(65_000);
+    let number = 0;
+    for (let losses = 0; losses < 8; losses += 1) {
+      for (let i = 0; i < 500; i += 1) mtu.onPacketAcknowledged((number += 1), 1_200);
+      expect(mtu.probeBytes(number)).toBe(65_000);
+      mtu.onProbeSent((number += 1), 65_000);
+      const probe = number;
+      if (losses % 2 === 0) mtu.onPacketLost(number, (number += 1), 1_200);
+      mtu.onProbeLost(number, probe, losses % 2 === 1);
+    }
+    for (let i = 0; i < 500; i += 1) mtu.onPacketAcknowledged((number += 1), 1_200);
+    mtu.onProbeSent((number += 1), 65_000);
+    mtu.onProbeAcknowledged(number, number);
+    expect(mtu.datagramBytes).toBe(65_000);
+  });
+
+  it('but on a path that loses all the time, it does after a while', () => {
+    const { mtu } = new Path(1_452);
+    let number = 0;
+    let probes = 0;
+    while (mtu.isSearching && probes < 1_000) {
+      for (let i = 0; i < 10; i += 1) mtu.onPacketAcknowledged((number += 1), 1_200);
+      const bytes = mtu.probeBytes(number);
+      if (bytes === undefined) continue;
+      probes += 1;
+      mtu.onProbeSent((number += 1), bytes);
+      if (bytes <= 1_300) mtu.onProbeAcknowledged(number, number);
+      else mtu.onProbeLost(number, number, true);
+    }
+    expect(mtu.datagramBytes).toBeGreaterThan(1_280);
+    expect(mtu.datagramBytes).toBeLessThanOrEqual(1_300);
+    expect(probes).toBeLessThan(80);
   });
 
   it('gives a size three chances, each after more traffic', () => {
@@ -290,7 +325,7 @@ describe('MtuDiscovery', () => {
               expect(bytes).toBeLessThanOrEqual(bound);
               mtu.onProbeSent(number, bytes);
               if (event.arrives) mtu.onProbeAcknowledged(now, number);
-              else mtu.onProbeLost(now, number);
+              else mtu.onProbeLost(now, number, number % 2 === 0);
               break;
             }
             case 'acknowledged':

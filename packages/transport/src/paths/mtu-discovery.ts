@@ -12,6 +12,11 @@ export const mtuDiscoveryLimits = {
   precisionBytes: 20,
   /** RFC 8899, section 5.1.2, MAX_PROBES. */
   lossesOfASize: 3,
+  /**
+   * Probes of one size that are lost while others are lost too, and so tell nothing: a queue that is nearly full, such as that
+   * of a socket, has room for what is small. As many, and they count after all, for a path may lose all the time.
+   */
+  lossesAmongOthers: 8,
   /** RFC 8899, section 5.1.1, PMTU_RAISE_TIMER. */
   raiseAfterMs: 10 * 60 * 1_000,
   /** Until a path that has swallowed large datagrams is searched again. */
@@ -40,10 +45,13 @@ export class MtuDiscovery {
   /** The largest size that may get through. */
   #high: number;
   #lossesOfTarget = 0;
+  #lossesAmongOthers = 0;
   /** No probe before. */
   #searchAt = -Infinity;
   #probeNumber = noProbe;
   #probeBytes = 0;
+  /** Ordinary packets that were lost since the probe was sent. */
+  #lostSinceProbe = 0;
   /** Bytes of ordinary packets that were acknowledged since the last probe, and how many it takes for the next. */
   #creditBytes = 0;
   #neededBytes = 1;
@@ -87,6 +95,7 @@ export class MtuDiscovery {
   onProbeSent(number: number, bytes: number): void {
     this.#probeNumber = number;
     this.#probeBytes = bytes;
+    this.#lostSinceProbe = 0;
   }
 
   /** A probe from before `reset`, or one that was given up, changes nothing. */
@@ -94,17 +103,23 @@ export class MtuDiscovery {
     if (number !== this.#probeNumber) return;
     this.#endProbe(1);
     this.#current = Math.max(this.#current, Math.min(this.#probeBytes, this.#maximum));
-    this.#lossesOfTarget = 0;
+    this.#beginSize();
     this.#forgetSuspicions();
     if (!this.isSearching) this.#searchAt = now + mtuDiscoveryLimits.raiseAfterMs;
   }
 
-  onProbeLost(now: number, number: number): void {
+  /** @param isAmongOthers ordinary packets were found to be lost at the same time */
+  onProbeLost(now: number, number: number, isAmongOthers: boolean): void {
     if (number !== this.#probeNumber) return;
+    const tellsNothing = isAmongOthers || this.#lostSinceProbe > 0;
     this.#endProbe(mtuDiscoveryLimits.lostProbeSpacing * this.#probeBytes);
+    if (tellsNothing && this.#lossesAmongOthers < mtuDiscoveryLimits.lossesAmongOthers) {
+      this.#lossesAmongOthers += 1;
+      return;
+    }
     this.#lossesOfTarget += 1;
     if (this.#lossesOfTarget < mtuDiscoveryLimits.lossesOfASize) return;
-    this.#lossesOfTarget = 0;
+    this.#beginSize();
     this.#high = Math.min(this.#high, this.#probeBytes - 1);
     if (!this.isSearching) this.#searchAt = now + mtuDiscoveryLimits.raiseAfterMs;
   }
@@ -125,6 +140,7 @@ export class MtuDiscovery {
    * show at the same time count once: a queue that overflows takes many in a row.
    */
   onPacketLost(now: number, number: number, bytes: number): void {
+    this.#lostSinceProbe += 1;
     if (bytes <= this.#fallbackBytes || bytes > this.#current) return;
     if (number < this.#arrivedNumber && bytes <= this.#arrivedBytes) return;
     if (this.#suspicions === 0) {
@@ -191,7 +207,13 @@ export class MtuDiscovery {
 
   #startSearch(): void {
     this.#high = this.#maximum;
+    this.#beginSize();
+  }
+
+  /** Another size is asked for. */
+  #beginSize(): void {
     this.#lossesOfTarget = 0;
+    this.#lossesAmongOthers = 0;
   }
 
   /** The maximum first, which is most often right; then halves, by the well-known size that is nearest the middle. */
