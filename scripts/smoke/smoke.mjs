@@ -183,7 +183,9 @@ async function accounts(server) {
     ['relay-only', 'relay-only', 'auto', 'auto'],
     'the policies, as set and taken back',
   );
-  const states = of('doctor')[0].findings.map(({ check, state }) => `${check} ${state}`);
+  const [alone, asked] = of('doctor');
+  same(alone.findings[0].state, 'problem', 'doctor without a server');
+  const states = asked.findings.map(({ check, state }) => `${check} ${state}`);
   assert(
     ['server ok', 'clock ok', 'stun ok', 'relay ok'].every((expected) => states.includes(expected)),
     states.join(),

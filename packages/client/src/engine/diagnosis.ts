@@ -50,8 +50,10 @@ export async function diagnose(
     throw new ParleyError('USAGE', 'leave the open conversation first, or ask without a user');
   }
   const findings = await serverFindings(server, signal);
-  const asked = Promise.all([server?.isUp === true && reachability.ask(), portMapping?.asked]);
-  await orAborted(within(asked, networkWaitMs), signal);
+  if (server?.isUp === true) {
+    const asked = Promise.all([reachability.ask(), portMapping?.asked]);
+    await orAborted(within(asked, networkWaitMs), signal);
+  }
   findings.push(...networkFindings(parts));
   if (user === undefined) return { findings, path: null };
   if (isTalking) return { findings, path: await settledPath(client, user, signal) };
