@@ -80,6 +80,20 @@ describe('RelayBinding', () => {
     expect(said(one, 100)?.type).toBe('bind');
   });
 
+  it('is silent in the end, however often it is told to bind again', () => {
+    const one = binding();
+    said(one, 0);
+    one.handleFrame(20, { type: 'bound', ...own });
+    one.pollTransmit();
+    for (let now = 1_000; now <= 6_000; now += 10) {
+      if (now % 2_000 === 1_000) one.bindAgain(now);
+      one.handleTimeout(now);
+    }
+    expect(one.state).toBe('silent');
+    expect(one.handleFrame(6_010, { type: 'bound', ...own })).toBe(true);
+    expect(one.state).toBe('bound');
+  });
+
   it('proves once for each time it asks, and nothing that it has not asked for', () => {
     const one = binding();
     expect(one.handleFrame(0, { type: 'challenge', ...own, cookie })).toBe(false);

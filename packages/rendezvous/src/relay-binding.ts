@@ -77,10 +77,12 @@ export class RelayBinding {
     return frame.type === 'challenge' || frame.type === 'bound';
   }
 
-  /** The own address has changed: at once instead of at the next refresh. */
+  /**
+   * The own address has changed, or may have: at once instead of at the next refresh. Questions without an answer go on
+   * counting: asked anew each time, a relay that UDP no longer reaches would never be found silent.
+   */
   bindAgain(now: number): void {
     this.#question = this.#bind();
-    this.#questions = 0;
     this.#askAt = now;
   }
 

@@ -271,6 +271,8 @@ export class Endpoint {
   }
 
   #replyCookie(now: number, from: Address, { senderIndex }: InitiationPacket, bytes: Uint8Array): void {
+    // Where no link takes anything from, nobody is to learn that we are here.
+    if (![...this.#byIntroduction.values()].some((link) => link.accepts(from))) return;
     this.#outbox.push(from, this.#cookies.reply(now, from, bytes, senderIndex));
   }
 

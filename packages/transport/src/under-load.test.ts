@@ -3,6 +3,7 @@ import { describe, expect, it } from '@jest/globals';
 import { SeededRandom } from '@parley/simulator';
 import type { Address } from './address.js';
 import type { CryptoProvider } from './crypto-provider.js';
+import { Endpoint } from './endpoint.js';
 import { nodeCrypto } from './node/node-crypto.js';
 import { handshakeLoadLimits } from './session/handshake-load.js';
 import { keyLimits } from './session/key-limits.js';
@@ -79,6 +80,28 @@ describe('an endpoint under load', () => {
       ]);
     }
     expect(count()).toBe(loaded);
+  });
+
+  it('shows nobody by a cookie that it is there, where no link takes anything from', () => {
+    const { pair, flood } = setUp();
+    const { keyPair, introduction } = pair.responder;
+    const random = new SeededRandom(4);
+    const config = { handshakesPerSecond: perSecond };
+    const endpoint = new Endpoint({ crypto: nodeCrypto, random: (length) => random.bytes(length), keyPair, config });
+    const relay = { address: 'relay', port: 1 };
+    const accepts = ({ address }: Address): boolean => address === relay.address;
+    endpoint.open(0, { ...introduction, candidates: [relay], accepts });
+    const answers = (from: Address): Address[] => {
+      endpoint.handleDatagram(1, from, flood.packet());
+      const sent: Address[] = [];
+      for (let next = endpoint.pollTransmit(1); next; next = endpoint.pollTransmit(1)) {
+        if (next.bytes[0] === packetTypes.cookieReply) sent.push(next.to);
+      }
+      return sent;
+    };
+    for (let i = 0; i < perSecond; i += 1) answers(relay);
+    expect(answers(relay)).toEqual([relay]);
+    expect(answers(flood.address())).toEqual([]);
   });
 
   it('lets in whoever shows a cookie, with the repetition that comes anyway', () => {

@@ -12,10 +12,13 @@ import type { RelayCarrier } from './relay-carrier.js';
 import { SealedOffers } from './sealed-offer.js';
 import type { ServerLink } from './server-link.js';
 import type { SpareSockets } from './spare-sockets.js';
-import { Turnstile } from './waits.js';
+import { Turnstile, within } from './waits.js';
 
 /** Requests under way that tell other devices where this one is. */
 const offersAtOnce = 8;
+
+/** What the router is given to take a mapping back. */
+const stopSourcesMs = 2_000;
 
 /** So many users' last reports are kept. */
 const mostReports = 64;
@@ -97,7 +100,8 @@ export class PeerLinks {
     this.#server = undefined;
     this.onServerLost();
     this.#options.reachability.setServer(undefined);
-    await Promise.all(this.#options.sources.map((source) => source.stop()));
+    // A router may never answer, and nobody is to wait for it.
+    await within(Promise.all(this.#options.sources.map((source) => source.stop())), stopSourcesMs);
   }
 
   async close(): Promise<void> {

@@ -93,6 +93,9 @@ describe('SpareSockets', () => {
     const sockets = make('127.0.0.1');
     const [number = 0] = await sockets.open(1);
     sockets.send(Buffer.alloc(70_000), spareAddress(number, peer.address()));
+    // Where a forged datagram may claim to come from.
+    sockets.send(Buffer.from('bad'), spareAddress(number, { ...peer.address(), port: 0 }));
+    sockets.send(Buffer.from('bad'), spareAddress(number, { ...peer.address(), port: 65_536 }));
     const arrived = once(peer, 'message') as Promise<[Buffer, Address]>;
     sockets.send(Buffer.from('good'), spareAddress(number, peer.address()));
     expect((await arrived)[0].toString()).toBe('good');

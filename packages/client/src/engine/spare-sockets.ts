@@ -38,7 +38,7 @@ export class SpareSockets {
   /** @param to an address `via-N ...`; what cannot be sent is lost */
   send(bytes: Uint8Array, to: Address): void {
     const route = routeOf(to);
-    if (route.kind !== 'spare') return;
+    if (route.kind !== 'spare' || route.to.port < 1 || route.to.port > 65_535) return;
     const socket = this.#sockets.get(route.socket);
     // The transport uses its buffer again, and a socket that is busy would send what is then in it.
     socket?.send(new Uint8Array(bytes), route.to.port, mapped(route.to.address, this.#isIpv6), () => undefined);
@@ -70,6 +70,8 @@ export class SpareSockets {
         resolve(undefined);
       });
       socket.on('message', (bytes, { address, port }) => {
+        // Nobody can be answered there.
+        if (port === 0) return;
         const from = { address: address.replace(/^::ffff:(?=\d+\.)/, ''), port };
         this.#options.receive(bytes, spareAddress(number, from));
       });

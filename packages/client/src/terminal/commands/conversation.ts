@@ -116,7 +116,8 @@ interface KnownStatus extends Status {
 
 function statusLines({ server, lostServer, user, conversation, ownKey, peerKey }: KnownStatus, style: Style): string[] {
   const talk = conversation === null ? [] : conversationLines(conversation, peerKey, style);
-  if (lostServer !== null && conversation?.path === 'relayed') talk.push('what is said waits for the server, which relays it');
+  if (lostServer !== null && conversation?.path === 'relayed')
+    talk.push('what is said waits for the server, which relays it');
   const who = user === null ? 'not logged in' : `logged in as ${style.name(user)}`;
   if (lostServer !== null) return [`connection to ${lostServer} lost, trying again; ${who}`, ...talk];
   if (server === null) return ['not connected', ...talk];
